@@ -1,0 +1,18 @@
+"""The few operations the nets are made of, each defined by its plain JAX form.
+
+Images are [batch, height, width, channels], convolution kernels [height, width, in / groups, out].
+"""
+
+from jaxnets.kernels.conv import Padding, conv
+from jaxnets.kernels.norm import batch_moments, local_response_norm, normalise
+from jaxnets.kernels.pool import average_pool, max_pool
+
+__all__ = [
+  "Padding",
+  "average_pool",
+  "batch_moments",
+  "conv",
+  "local_response_norm",
+  "max_pool",
+  "normalise",
+]

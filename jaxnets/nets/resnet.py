@@ -1,0 +1,267 @@
+"""Residual networks and their plain controls.
+
+He et al. 2015 (1512.03385) for ImageNet (table 1) and CIFAR-10 (section 4.2); pre-activation units
+of He et al. 2016 (1603.05027); ResNeXt's groups (1611.05431) and wide nets (1605.07146) are values
+of the same axes. `shortcut="none"` is the plain control, nothing else changed.
+
+Deviation from the paper: by default the stride of a bottleneck unit is on its 3x3 convolution
+("v1.5", as in torchvision); `stride_first=True` is the paper's net ("v1").
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxnets.errors import ConfigError
+from jaxnets.nets import parts
+from jaxnets.nets.parts import ACTIVATIONS, Conv, Dense, scaled
+
+# Units in each stage, paper table 1; other depths have equally many units in every stage.
+DEPTHS = {
+  ("basic", 18): (2, 2, 2, 2),
+  ("basic", 34): (3, 4, 6, 3),
+  ("bottleneck", 50): (3, 4, 6, 3),
+  ("bottleneck", 101): (3, 4, 23, 3),
+  ("bottleneck", 152): (3, 8, 36, 3),
+}
+CONVOLUTIONS = {"basic": 2, "bottleneck": 3}  # in a unit
+INITS = {"he": parts.he(), "glorot": nn.initializers.glorot_normal()}
+
+
+class Layer(NamedTuple):
+  """One convolution of a unit."""
+
+  features: int
+  kernel: int
+  stride: int
+  groups: int
+
+
+class Manner(NamedTuple):
+  """What all units of a net have in common."""
+
+  shortcut: str
+  preactivation: bool
+  activation: str
+  norm: str
+  norm_group: int
+  zero_last_scale: bool
+  dropout: float
+  weight_init: str
+
+
+class ResNet(nn.Module):
+  """Images [batch, height, width, channels] -> logits float32 [batch, classes]."""
+
+  classes: int
+  dtype: str
+  norm_group: int
+  depth: int
+  units: tuple[int, ...]
+  widths: tuple[int, ...]
+  width: float
+  unit: str
+  bottleneck: float
+  groups: int
+  kernel: int
+  shortcut: str
+  preactivation: bool
+  stride_first: bool
+  activation: str
+  norm: str
+  zero_last_scale: bool
+  stem: str
+  stem_width: int
+  pooling: str
+  head: str
+  hidden: int
+  dropout: float
+  dropout_place: str
+  weight_init: str
+  remat: tuple[int, ...]
+
+  @nn.compact
+  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    units = self.units or units_of(self.depth, self.unit, len(self.widths))
+    if len(units) != len(self.widths):
+      raise ConfigError(f"net.units (={units}) must have one number per stage of {self.widths}")
+    manner = Manner(
+      self.shortcut,
+      self.preactivation,
+      self.activation,
+      self.norm,
+      self.norm_group,
+      self.zero_last_scale,
+      self.dropout if self.dropout_place == "unit" else 0.0,
+      self.weight_init,
+    )
+
+    x = images.astype(self.dtype)
+    kernel, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
+    stem = Layer(scaled(self.stem_width, self.width), kernel, stride, 1)
+    x = conv(x, stem, manner, name="stem")
+    if not self.preactivation:
+      x = norm(manner, "stem_norm")(x, train=train)
+      x = ACTIVATIONS[self.activation](x)
+    if self.stem == "imagenet":
+      x = parts.pool(x, self.pooling, 3, 2, ((1, 1), (1, 1)))
+
+    for s, (repeats, channels) in enumerate(zip(units, self.widths, strict=True), start=1):
+      plans = tuple(
+        self.plan(channels, stride=2 if s > 1 and u == 0 else 1) for u in range(repeats)
+      )
+      stage = nn.remat(Stage, static_argnums=(2,)) if s in self.remat else Stage
+      x = stage(plans, manner, name=f"stage{s}")(x, train)
+
+    if self.preactivation:
+      x = norm(manner, "last_norm")(x, train=train)
+      x = ACTIVATIONS[self.activation](x)
+    return parts.classify(
+      x,
+      self.classes,
+      head=self.head,
+      hidden=(scaled(self.hidden, self.width),) * 2,
+      activation=self.activation,
+      rate=self.dropout if self.dropout_place == "head" else 0.0,
+      train=train,
+    )
+
+  def plan(self, channels: int, stride: int) -> tuple[Layer, ...]:
+    """The convolutions of a unit with `channels` going out, paper figure 5."""
+    out = scaled(channels, self.width)
+    inner = scaled(channels, self.width / self.bottleneck, self.groups)
+    if self.unit == "basic":
+      return (
+        Layer(inner, self.kernel, stride, self.groups),
+        Layer(out, self.kernel, 1, self.groups),
+      )
+    first, middle = (stride, 1) if self.stride_first else (1, stride)
+    return (
+      Layer(inner, 1, first, 1),
+      Layer(inner, self.kernel, middle, self.groups),
+      Layer(out, 1, 1, 1),
+    )
+
+
+NET = ResNet
+
+
+class Stage(nn.Module):
+  """Units on maps of one size; the first of them may halve it."""
+
+  plans: tuple[tuple[Layer, ...], ...]
+  manner: Manner
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    unit = PreactivationUnit if self.manner.preactivation else Unit
+    for u, plan in enumerate(self.plans, start=1):
+      x = unit(plan, self.manner, name=f"unit{u}")(x, train=train)
+    return x
+
+
+class Unit(nn.Module):
+  """Convolution, norm, activation, ..., convolution, norm; add the shortcut; activation."""
+
+  plan: tuple[Layer, ...]
+  manner: Manner
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    manner, y = self.manner, x
+    activation = ACTIVATIONS[manner.activation]
+    for i, layer in enumerate(self.plan, start=1):
+      last = i == len(self.plan)
+      y = conv(y, layer, manner, name=f"conv{i}")
+      zero = last and manner.zero_last_scale
+      y = norm(manner, f"norm{i}", zero_scale=zero)(y, train=train)
+      if not last:
+        y = activation(y)
+        y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i}")
+    if manner.shortcut != "none":
+      y = y + self.skip(x, y, train=train)
+    return activation(y)
+
+  def skip(self, x: jax.Array, y: jax.Array, *, train: bool) -> jax.Array:
+    """The unit's input in the shape of its output, options A, B and C of section 3.3."""
+    stride = _stride(self.plan)
+    if not projects(self.manner.shortcut, x, y, stride):
+      return subsample(x, stride, y.shape[-1])
+    x = conv(x, Layer(y.shape[-1], 1, stride, 1), self.manner, name="projection")
+    return norm(self.manner, "projection_norm")(x, train=train)
+
+
+class PreactivationUnit(nn.Module):
+  """Norm, activation, convolution, repeated; add the shortcut. He et al. 2016, figure 4e."""
+
+  plan: tuple[Layer, ...]
+  manner: Manner
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    manner, y, stride = self.manner, x, _stride(self.plan)
+    for i, layer in enumerate(self.plan, start=1):
+      y = norm(manner, f"norm{i}")(y, train=train)
+      y = ACTIVATIONS[manner.activation](y)
+      if i == 1:
+        activated = y
+      else:
+        y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i - 1}")
+      y = conv(y, layer, manner, name=f"conv{i}")
+    if manner.shortcut == "none":
+      return y
+    if projects(manner.shortcut, x, y, stride):
+      projection = Layer(y.shape[-1], 1, stride, 1)
+      return y + conv(activated, projection, manner, name="projection")
+    return y + subsample(x, stride, y.shape[-1])
+
+
+def units_of(depth: int, unit: str, stages: int) -> tuple[int, ...]:
+  """Units in each stage of the net with `depth` layers: first convolution, units, classifier."""
+  if stages == 4 and (unit, depth) in DEPTHS:
+    return DEPTHS[unit, depth]
+  step = CONVOLUTIONS[unit] * stages
+  if depth < step + 2 or (depth - 2) % step:
+    near = max(1, round((depth - 2) / step)) * step + 2
+    published = [d for u, d in DEPTHS if u == unit and stages == 4]
+    also = f", or one of {published}," if published else ""
+    raise ConfigError(
+      f"net.depth (={depth}) must be {step}n+2{also} with {unit} units in {stages} stages; "
+      f"nearest: {near}"
+    )
+  return ((depth - 2) // step,) * stages
+
+
+def conv(x: jax.Array, layer: Layer, manner: Manner, name: str) -> jax.Array:
+  """A convolution; it has a bias only when no norm follows."""
+  return Conv(
+    *layer[:3],
+    groups=layer.groups,
+    bias=manner.norm == "none",
+    kernel_init=INITS[manner.weight_init],
+    name=name,
+  )(x)
+
+
+def norm(manner: Manner, name: str, *, zero_scale: bool = False):
+  """The net's normalisation, from (x, train) to x."""
+  scale_init = nn.initializers.zeros if zero_scale else nn.initializers.ones
+  return parts.norm(manner.norm, group=manner.norm_group, name=name, scale_init=scale_init)
+
+
+def projects(shortcut: str, x: jax.Array, y: jax.Array, stride: int) -> bool:
+  """Whether the shortcut is a 1x1 convolution: C always, B where the shape changes, A never."""
+  changes = stride > 1 or x.shape[-1] != y.shape[-1]
+  return shortcut == "C" or (shortcut == "B" and changes)
+
+
+def subsample(x: jax.Array, stride: int, channels: int) -> jax.Array:
+  """Every `stride`-th pixel, channels filled up with zeros: option A, without parameters."""
+  x = x[:, ::stride, ::stride]
+  return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - x.shape[-1])))
+
+
+def _stride(plan: tuple[Layer, ...]) -> int:
+  return max(layer.stride for layer in plan)

@@ -46,7 +46,9 @@ def mean_image(source: Source) -> np.ndarray:
     raise ConfigError(
       f"data.name={source.info.name} is streamed: it has no mean image\nuse the channel means"
     )
-  total = sum(chunk.sum(axis=0, dtype=np.int64) for chunk in _chunks(source.images))
+  total = np.zeros(source.images.shape[1:], np.int64)
+  for chunk in _chunks(source.images):
+    total += chunk.sum(axis=0, dtype=np.int64)
   return (total / len(source.images)).astype(np.float32)
 
 

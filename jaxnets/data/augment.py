@@ -23,8 +23,8 @@ EIGENVECTORS = (
   (-0.5808, -0.0045, -0.8140),
   (-0.5836, -0.6948, 0.4203),
 )
-# ITU-R BT.601 luma.
-_LUMA = (0.299, 0.587, 0.114)
+# ITU-R BT.601 luma, in 256ths.
+_LUMA = (77 / 256, 150 / 256, 29 / 256)
 _ATTEMPTS = 10
 # GoogLeNet section 6.
 _ASPECT = (3 / 4, 4 / 3)
@@ -132,25 +132,29 @@ def lighting(key: Array, image: Array, sigma: float) -> Array:
   """
   alpha = sigma * jax.random.normal(key, (3,))
   # Products and sums rather than a matmul: no reduced precision on any accelerator.
-  return image + 255 * jnp.sum(jnp.array(EIGENVECTORS) * (alpha * jnp.array(EIGENVALUES)), axis=1)
+  shift = jnp.array(EIGENVECTORS) * (alpha * (255 * jnp.array(EIGENVALUES)))
+  return image + jnp.sum(shift, axis=1)
 
 
 def colour(
   key: Array, image: Array, brightness: float, contrast: float, saturation: float
 ) -> Array:
-  """Photometric distortion: each strength s draws a factor U[1 - s, 1 + s]; clipped to 0..255.
+  """Photometric distortion: each strength s draws a factor U[1 - s, 1 + s]; whole numbers 0..255.
 
   Brightness scales the image, contrast its distance from the mean luma, saturation its distance
   from its own luma, in this order (Howard 2013, in the form of torchvision's ColorJitter). RGB.
+  As in 8-bit pipelines every step is rounded; with factors in 256ths all arithmetic is exact, so
+  that a compiler that fuses multiply and add differently for another batch changes no bit.
   """
-  factors = jax.random.uniform(key, (3,), minval=-1.0, maxval=1.0)
-  bright, sharp, vivid = 1 + factors * jnp.array([brightness, contrast, saturation])
-  image = jnp.clip(image * bright, 0, 255)
-  # A sum of whole sixteenths: its bits do not depend on the order that a batch shape suggests.
-  mean = jnp.int32(jnp.round(16 * _luma(image))).sum() / (16 * image.shape[0] * image.shape[1])
-  image = jnp.clip(mean + (image - mean) * sharp, 0, 255)
+  draws = 2 * jax.random.uniform(key, (3,)) - 1
+  strengths = jnp.array([brightness, contrast, saturation])
+  bright, sharp, vivid = 1 + jnp.round(256 * (draws * strengths)) / 256
+  image = _byte(_byte(image) * bright)
+  height, width, _ = image.shape
+  mean = jnp.round(jnp.int32(_luma(image)).sum() / (height * width))
+  image = _byte(mean + (image - mean) * sharp)
   grey = _luma(image)
-  return jnp.clip(grey + (image - grey) * vivid, 0, 255)
+  return _byte(grey + (image - grey) * vivid)
 
 
 def cutout(key: Array, image: Array, size: int, fill: float | Array = 0.0) -> Array:
@@ -212,8 +216,13 @@ def resize(images: Array, size: int) -> Array:
   return jax.image.resize(images, (batch, size, size, channels), "linear", antialias=True)
 
 
+def _byte(values: Array) -> Array:
+  return jnp.clip(jnp.round(values), 0, 255)
+
+
 def _luma(image: Array) -> Array:
-  return jnp.sum(image * jnp.array(_LUMA), axis=-1, keepdims=True)
+  """The luma of whole numbers as a whole number, [h, w, 1]."""
+  return jnp.round(jnp.sum(image * jnp.array(_LUMA), axis=-1, keepdims=True))
 
 
 def _within(length: int, start: Array, size) -> Array:

@@ -31,6 +31,14 @@ class DivergedError(JaxnetsError):
   exit_code = 4
 
 
+class Stopped(JaxnetsError):
+  """A signal ended the run after a checkpoint: the same command goes on."""
+
+  def __init__(self, message: str, exit_code: int):
+    super().__init__(message)
+    self.exit_code = exit_code
+
+
 def did_you_mean(got: str, choices: Iterable[str]) -> str:
   """' Did you mean "x"?' for the nearest of `choices`, or '' when nothing is near."""
   near = difflib.get_close_matches(got, list(choices), n=1, cutoff=0.6)

@@ -1,0 +1,162 @@
+"""The run folder: what a run leaves behind, and how it is read. No JAX here.
+
+    run.json        schema, state, command, versions, devices, code hash, times, exit code
+    config.json     the resolved config
+    metrics.jsonl   one row per logged step and evaluation
+    summary.json    state, step, parameter hash, final metrics with protocol and counts
+    log.txt         what was said
+    checkpoints/    one folder per kept step
+
+Every JSON file is replaced atomically, so a reader never meets half of one.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jaxnets import __version__
+from jaxnets.errors import ConfigError
+
+SCHEMA = 1
+STATES = ("running", "done", "diverged", "interrupted", "failed")
+
+
+def write_json(path: Path, values: Any) -> None:
+  """Writes `values` beside `path` and renames: old or new, never a part."""
+  partial = path.with_name(f".{path.name}.{os.getpid()}")
+  with open(partial, "w") as file:
+    json.dump(values, file, indent=1)
+    file.write("\n")
+    file.flush()
+    os.fsync(file.fileno())
+  partial.replace(path)
+
+
+def read_json(path: Path) -> Any:
+  """The file's values; None when it is not there."""
+  try:
+    return json.loads(path.read_text())
+  except FileNotFoundError:
+    return None
+  except ValueError as error:
+    raise ConfigError(f"{path} is not JSON: {error}") from error
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+  """Holds the run folder for this process; a second run in it is refused.
+
+  The lock goes with the process, however it ends.
+
+  Raises:
+    ConfigError: naming the host and process that hold the folder, or why it cannot be written.
+  """
+  path = workdir / ".lock"
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    file = open(path, "a+")  # noqa: SIM115 - stays open as long as the lock is held
+  except OSError as error:
+    raise ConfigError(f"cannot write to --workdir={workdir}: {error.strerror}") from error
+  with file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+      file.seek(0)
+      owner = file.read().strip() or "another process"
+      raise ConfigError(f"{workdir} is in use by {owner}\nUse a new --workdir, or wait") from None
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}")
+    file.flush()
+    yield
+
+
+def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
+  """Writes config.json and run.json at the start of a run, new or resumed.
+
+  Args:
+    workdir: the run folder, locked by the caller.
+    config: the resolved config.
+    facts: devices and whatever else the run wants to be known by.
+  """
+  write_json(workdir / "config.json", config)
+  before = read_json(workdir / "run.json") or {}
+  starts = [*before.get("starts", []), _now()]
+  write_json(
+    workdir / "run.json",
+    {
+      "schema": SCHEMA,
+      "state": "running",
+      "argv": sys.argv,
+      "jaxnets": __version__,
+      "code": code_hash(),
+      "python": sys.version.split()[0],
+      "host": socket.gethostname(),
+      "starts": starts,
+      "test_reads": before.get("test_reads", 0),
+      **facts,
+    },
+  )
+
+
+def end(workdir: Path, state: str, exit_code: int, error: str = "") -> None:
+  """Notes how the run ended."""
+  run = read_json(workdir / "run.json") or {"schema": SCHEMA}
+  run |= {"state": state, "exit": exit_code, "ended": _now(), "error": error}
+  write_json(workdir / "run.json", run)
+
+
+def note_test_read(workdir: Path) -> int:
+  """Counts a look at the test split; returns how many there were with this one."""
+  run = read_json(workdir / "run.json") or {"schema": SCHEMA}
+  run["test_reads"] = run.get("test_reads", 0) + 1
+  write_json(workdir / "run.json", run)
+  return run["test_reads"]
+
+
+def append_metrics(workdir: Path, row: dict[str, Any]) -> None:
+  """Adds a row to metrics.jsonl."""
+  with open(workdir / "metrics.jsonl", "a") as file:
+    file.write(json.dumps(row) + "\n")
+
+
+def read_metrics(workdir: Path) -> list[dict[str, Any]]:
+  """The rows of metrics.jsonl; a last line that was cut off is left out."""
+  try:
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+  except FileNotFoundError:
+    return []
+  rows = []
+  for line in lines:
+    with contextlib.suppress(ValueError):
+      rows.append(json.loads(line))
+  return rows
+
+
+def trim_metrics(workdir: Path, step: int) -> None:
+  """Drops the rows after `step`: a resumed run writes them again."""
+  rows = [r for r in read_metrics(workdir) if r["step"] <= step]
+  path = workdir / "metrics.jsonl"
+  partial = path.with_name(f".{path.name}.{os.getpid()}")
+  partial.write_text("".join(json.dumps(r) + "\n" for r in rows))
+  partial.replace(path)
+
+
+def code_hash() -> str:
+  """SHA-256 of the package's source files, 12 hexadecimal digits."""
+  root = Path(__file__).parent
+  sums = hashlib.sha256()
+  for path in sorted(root.rglob("*.py")):
+    sums.update(str(path.relative_to(root)).encode() + path.read_bytes())
+  return sums.hexdigest()[:12]
+
+
+def _now() -> str:
+  return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,1 @@
+"""One train loop: state, step, optimiser, mesh, checkpoint."""

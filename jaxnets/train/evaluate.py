@@ -1,0 +1,45 @@
+"""Evaluation: every image of a split counts exactly once."""
+
+import jax
+from ml_collections import ConfigDict
+
+from jaxnets.data import Source
+from jaxnets.data.batches import eval_batches
+from jaxnets.train import mesh as meshes
+from jaxnets.train.experiment import Experiment
+from jaxnets.train.state import State, evaluated
+
+
+def evaluate(experiment: Experiment, state: State, source: Source) -> dict[str, float | int]:
+  """Mean loss (nats), top-1 and top-5 accuracy (fractions) and the number of images.
+
+  Raises:
+    RuntimeError: the images counted are not the images of the split; never in a sound build.
+  """
+  section, devices = experiment.config.data, experiment.mesh.size
+  batch = -(-experiment.config.eval.batch // devices) * devices
+  totals = None
+  for rows in eval_batches(
+    source,
+    batch=batch,
+    host=meshes.host(),
+    workers=section.workers,
+    image_size=section.image_size,
+    short_side=section.image_size * experiment.config.eval.scale,
+  ):
+    images = meshes.global_batch(experiment.mesh, rows)
+    sums = experiment.eval_step(evaluated(state), state.stats, images, jax.random.key(0))
+    # Added up on the host in double precision: counts stay whole numbers, whatever their size.
+    sums = {name: float(value) for name, value in jax.device_get(sums).items()}
+    totals = sums if totals is None else {name: totals[name] + sums[name] for name in sums}
+  if totals is None or totals["count"] != len(source.labels):
+    raise RuntimeError(f"{len(source.labels)} images in {source.split}, counted: {totals}")
+  count = totals.pop("count")
+  return {name: value / count for name, value in totals.items()} | {"count": int(count)}
+
+
+def protocol(config: ConfigDict) -> str:
+  """How the final numbers were measured, in words that two comparable runs share."""
+  size = config.data.image_size
+  average = "averaged parameters" if config.train.ema else "parameters"
+  return f"last step, {average}, one view of {size}x{size} px"

@@ -1,0 +1,151 @@
+"""A config made into functions, with everything checked that can be checked without compiling."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from ml_collections import ConfigDict
+
+from jaxnets import cost, data, nets
+from jaxnets.config import divide, normalises
+from jaxnets.errors import ConfigError
+from jaxnets.train import mesh as meshes
+from jaxnets.train import optim
+from jaxnets.train.inputs import make_prepares
+from jaxnets.train.state import State, init_state
+from jaxnets.train.step import jit_step, make_eval_step, make_train_step, shard_map_step
+
+
+class Experiment(NamedTuple):
+  """A config made into functions: what `fit` and `evaluate` need, nothing of it trained yet."""
+
+  config: ConfigDict
+  info: data.Info
+  mesh: jax.sharding.Mesh
+  net: nets.Net
+  macs: int  # of one image, forward
+  steps: int
+  schedule: Callable[[int], Any]
+  plateau: Any
+  abstract: State  # shapes, types and layout of the state
+  init: Callable[[jax.Array], State]
+  train_step: Callable[..., Any]
+  eval_step: Callable[..., Any]
+  training: data.Source
+  validation: data.Source | None  # None when nothing was carved out
+  data_dir: str | None
+
+
+def build(config: ConfigDict, data_dir: str | None = None) -> Experiment:
+  """Everything of a config that can be wrong is found here, before anything compiles.
+
+  Raises:
+    ConfigError: batch, image size or schedule do not fit devices, net or each other.
+    DataError: the dataset is not there.
+  """
+  mesh = meshes.make_mesh()
+  check_divisible(config, mesh.size)
+  info = data.info(config.data.name, data_dir)
+  size, train = config.data.image_size, config.train
+  net = build_net(config, len(info.classes), size, info.channels)
+  training = load(config, "train", data_dir)
+  validation = load(config, "validation", data_dir) if config.data.validation else None
+  steps = train.steps or math.ceil(train.epochs * len(training.labels) / train.batch)
+
+  o = config.optim
+  peak = optim.peak_rate(o.lr, o.lr_batch, o.lr_scaling, train.batch)
+  schedule = optim.make_schedule(
+    o.schedule, peak, steps, warmup_steps=o.warmup_steps, drops=o.drops,
+    drop_factor=o.drop_factor, poly_power=o.poly_power,
+  )  # fmt: skip
+  optimiser = optim.make_optimiser(
+    o.name, schedule, momentum=o.momentum, nesterov=o.nesterov, lr_in_velocity=o.lr_in_velocity,
+    weight_decay=o.weight_decay, decay_mask=o.decay_mask, clip_norm=o.clip_norm,
+  )  # fmt: skip
+  plateau = optim.make_plateau(o.drop_factor, o.patience) if o.schedule == "plateau" else None
+
+  def init(key: jax.Array) -> State:
+    shape = (1, size, size, info.channels)
+    return init_state(net, optimiser, key, shape, ema=bool(train.ema), plateau=plateau)
+
+  prepare_training, prepare_evaluation = make_prepares(
+    training, classes=len(info.classes), **config.data.to_dict()
+  )
+  recipe = {"label_smoothing": train.label_smoothing, "ema": train.ema,
+            "accumulation": train.accumulation}  # fmt: skip
+  if train.form == "shard_map":
+    step = make_train_step(net, optimiser, prepare_training, axis=meshes.DATA, **recipe)
+    train_step = shard_map_step(step, mesh)
+  else:
+    step = make_train_step(
+      net, optimiser, prepare_training, parts_sharding=meshes.split_second(mesh), **recipe
+    )
+    train_step = jit_step(step, mesh)
+
+  everywhere = meshes.replicated(mesh)
+  abstract = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
+    jax.eval_shape(init, jax.random.key(0)),
+  )
+  image = jax.ShapeDtypeStruct((1, size, size, info.channels), "float32")
+  macs = cost.count_macs(
+    lambda p, s, x: net.apply(p, s, x).logits, abstract.params, abstract.stats, image
+  )
+  return Experiment(
+    config, info, mesh, net, macs, steps, schedule, plateau, abstract,
+    jax.jit(init, out_shardings=everywhere), train_step,
+    jax.jit(make_eval_step(net, prepare_evaluation)), training, validation, data_dir,
+  )  # fmt: skip
+
+
+def load(config: ConfigDict, split: str, data_dir: str | None) -> data.Source:
+  """The images of a role: "train", "validation" or "test"."""
+  return data.load(
+    config.data.name,
+    split,
+    data_dir=data_dir,
+    validation=config.data.validation,
+    image_size=config.data.image_size,
+  )
+
+
+def build_net(config: ConfigDict, classes: int, size: int, channels: int) -> nets.Net:
+  """The config's net, traced once on one image of its size; nothing is computed.
+
+  Raises:
+    ConfigError: the image is too small, or axes contradict each other.
+  """
+  axes = config.net.to_dict()
+  name, train = axes.pop("name"), config.train
+  net = nets.build(
+    name, classes=classes, dtype=train.precision, norm_group=train.norm_group, **axes
+  )
+  try:
+    jax.eval_shape(lambda key: net.init(key, (1, size, size, channels)), jax.random.key(0))
+  except ConfigError as error:
+    if "image too small" not in str(error):
+      raise
+    smallest = nets.smallest_image(name, channels=channels, **axes)
+    raise ConfigError(
+      f"data.image_size (={size}) is too small for {name}; smallest: {smallest}"
+      + ("\nOr, for small images, net.stem=small" if axes.get("stem") == "imagenet" else "")
+    ) from error
+  return net
+
+
+def check_divisible(config: ConfigDict, devices: int) -> None:
+  """Refuses a batch that does not split evenly over devices and parts."""
+  train = config.train
+  part = devices * train.accumulation
+  by = "devices" if train.accumulation == 1 else "devices x train.accumulation"
+  if train.batch % part:
+    raise ConfigError(divide("train.batch", train.batch, by, part))
+  if train.form == "shard_map" and normalises(config):
+    local = train.batch // part
+    group = train.norm_group or train.batch
+    if local % group:
+      raise ConfigError(
+        f"train.norm_group (={group}) must divide the images of a device (={local}) with "
+        f"train.form=shard_map; nearest: {local}"
+      )

@@ -1,0 +1,83 @@
+"""From the batches of a dataset to what the net sees: augmented, resized, normalised, on the device."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnets.data import augment
+from jaxnets.data.records import Source
+from jaxnets.data.statistics import channel_statistics, mean_image
+from jaxnets.train.step import Batch, Prepare
+
+
+def make_prepares(
+  source: Source,
+  *,
+  classes: int,
+  image_size: int,
+  normalise: str,
+  crop: str,
+  pad: int,
+  crop_area: tuple[float, float],
+  flip: bool,
+  lighting: float,
+  colour: float,
+  cutout: int,
+  mixup: float,
+  cutmix: float,
+  **_: Any,
+) -> tuple[Prepare, Prepare]:
+  """The preparation of training batches and that of evaluation batches.
+
+  Args:
+    source: the training images; their statistics normalise all splits.
+    classes: length of the targets.
+    image_size: side of the images the net gets, px; images of another size are resampled.
+    normalise: "channel": mean and deviation of each channel; "pixel": the mean image is
+      subtracted and everything divided by the overall deviation.
+    **_: the rest of config section data, which concerns the host.
+
+  The others are the fields of config section data.
+  """
+  in_memory = source.images is not None
+  channel_mean, std = channel_statistics(source)
+  mean = channel_mean
+  if normalise == "pixel":
+    mean, std = mean_image(source), std.mean()
+    mean = augment.resize(jnp.asarray(mean)[None], image_size)[0]
+  options = {
+    # Streamed images were cut on the host, while they were decoded.
+    "crop_area": crop_area if crop == "random_resized" and in_memory else (),
+    "pad": pad if crop == "pad" else 0,
+    "flip": flip,
+    "colour": colour,
+    "lighting": lighting,
+    "cutout": cutout,
+    # Padding with the mean is padding with zeros after the mean is subtracted.
+    "fill": jnp.asarray(channel_mean),
+  }
+
+  def finish(images: jax.Array) -> jax.Array:
+    return augment.normalise(augment.resize(images, image_size), mean, std)
+
+  def prepare_training(key: jax.Array, batch: Batch):
+    images = finish(augment.augment(key, batch, **options))
+    target = jax.nn.one_hot(batch["label"], classes)
+    # One draw for a batch, from the position of its first image.
+    key = jax.random.fold_in(jax.random.fold_in(key, 0x6D6978), batch["position"][0])
+    if mixup and cutmix:
+      choose, key = jax.random.split(key)
+      mixed, cut = augment.mixup(key, images, target, mixup), augment.cutmix(key, images, target, cutmix)
+      return jax.tree.map(lambda a, b: jnp.where(jax.random.bernoulli(choose), a, b), mixed, cut)
+    if mixup:
+      return augment.mixup(key, images, target, mixup)
+    if cutmix:
+      return augment.cutmix(key, images, target, cutmix)
+    return images, target
+
+  def prepare_evaluation(key: jax.Array, batch: Batch):
+    del key  # nothing is random
+    return finish(batch["image"]), jax.nn.one_hot(batch["label"], classes)
+
+  return prepare_training, prepare_evaluation

@@ -1,0 +1,229 @@
+"""The train loop: from a config and a run folder to a trained network."""
+
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from jaxnets import runs
+from jaxnets.config import to_json
+from jaxnets.data.batches import train_batches
+from jaxnets.data.crops import Crop
+from jaxnets.errors import DivergedError, Stopped
+from jaxnets.train import mesh as meshes
+from jaxnets.train import optim
+from jaxnets.train.checkpoint import Checkpoints
+from jaxnets.train.evaluate import evaluate, protocol
+from jaxnets.train.experiment import Experiment, build, load
+from jaxnets.train.progress import reporter
+from jaxnets.train.state import State, digest
+
+log = logging.getLogger("jaxnets")
+
+
+def fit(config: ConfigDict, workdir: Path, data_dir: str | None = None) -> dict[str, Any]:
+  """Trains the config's network in the run folder `workdir`, from where it was left.
+
+  The caller holds the folder's lock. Two runs of one config give the same bits, also when one of
+  them was killed and went on; so do resumed runs on as many devices.
+
+  Returns:
+    What summary.json holds.
+
+  Raises:
+    ConfigError, DataError: as `build`.
+    DivergedError: the loss or the gradient is not finite; the last finite checkpoint is kept.
+    Stopped: SIGINT or SIGTERM; a checkpoint is kept.
+  """
+  experiment = build(config, data_dir)
+  runs.begin(workdir, to_json(config), _facts(experiment))
+  announce(experiment)
+  checkpoints = Checkpoints(workdir / "checkpoints", config.train.keep)
+  key = jax.random.key(config.seed)
+  init_key, step_key = jax.random.split(key)
+  state = checkpoints.restore(experiment.abstract)
+  if state is None:
+    state = experiment.init(init_key)
+  else:
+    log.info("resuming at step %d of %d", state.step, experiment.steps)
+  runs.trim_metrics(workdir, int(state.step))
+
+  with contextlib.closing(checkpoints), interruptible() as stopped:
+    state = train(experiment, state, step_key, workdir, checkpoints, stopped)
+  return summarise(experiment, state, workdir)
+
+
+def train(
+  experiment: Experiment,
+  state: State,
+  key: jax.Array,
+  workdir: Path,
+  checkpoints: Checkpoints,
+  stopped: Callable[[], int],
+) -> State:
+  """Steps to the end of the run, with rows of metrics, evaluations and checkpoints on the way."""
+  config, every = experiment.config.train, experiment.config.eval.every
+  start, pending, since = int(state.step), [], time.monotonic()
+  step_function = None
+  with reporter(experiment.steps) as report:
+    for step, batch in zip(
+      range(start + 1, experiment.steps + 1), training_batches(experiment, start), strict=False
+    ):
+      step_function = step_function or compiled(experiment.train_step, state, batch, key)
+      state, metrics = step_function(state, batch, key)
+      pending.append(metrics)
+
+      last = step == experiment.steps
+      save = step % config.checkpoint_every == 0 or last or bool(stopped())
+      if step % config.log_every == 0 or save or step % every == 0:
+        row = training_row(experiment, step, pending)
+        seconds, since, pending = time.monotonic() - since, time.monotonic(), []
+        row["images_per_second"] = round(row["count"] / seconds, 1)
+        runs.append_metrics(workdir, row)
+        report.row(step, row["loss"], row["top1"], row["images_per_second"])
+      if step % every == 0 and experiment.validation is not None:
+        scores = evaluate(experiment, state, experiment.validation)
+        runs.append_metrics(workdir, {"step": step, "split": "validation", **scores})
+        if experiment.plateau is not None:
+          state = state._replace(
+            plateau=optim.plateau_update(experiment.plateau, state.plateau, 1 - scores["top1"])
+          )
+        since = time.monotonic()
+      if save:
+        checkpoints.save(step, state)
+      if stopped() and not last:
+        checkpoints.wait()
+        number = stopped()
+        raise Stopped(
+          f"stopped by {signal.Signals(number).name} at step {step} of {experiment.steps}; "
+          f"checkpoint kept\nRun the same command to go on",
+          130 if number == signal.SIGINT else 75,
+        )
+  return state
+
+
+def training_batches(experiment: Experiment, start: int) -> Iterator[dict[str, Any]]:
+  """The batches of steps start, start + 1, ... on the devices."""
+  section = experiment.config.data
+  crop = section.crop if section.crop in ("scale_jitter", "fixed") else "random_resized"
+  batches = train_batches(
+    experiment.training,
+    seed=experiment.config.seed,
+    batch=experiment.config.train.batch,
+    start_step=start,
+    host=meshes.host(),
+    workers=section.workers,
+    image_size=section.image_size,
+    crop=Crop(crop, section.crop_area, section.crop_aspect, section.scales),
+  )
+  return (meshes.global_batch(experiment.mesh, batch) for batch in batches)
+
+
+def compiled(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+  """The jitted function, compiled for these arguments, saying how long that took."""
+  log.info("compiling the train step ...")
+  start = time.monotonic()
+  program = function.lower(*arguments).compile()
+  log.info("compiled in %.1f s", time.monotonic() - start)
+  return program
+
+
+def training_row(experiment: Experiment, step: int, pending: list[Any]) -> dict[str, Any]:
+  """The row of metrics.jsonl for the steps whose metrics are pending, the last being `step`.
+
+  Raises:
+    DivergedError: naming the first step whose loss or gradient is not finite.
+  """
+  rows = jax.device_get(pending)
+  rates = [float(experiment.schedule(s)) for s in range(step - len(rows), step)]
+  for row, rate, number in zip(rows, rates, range(step - len(rows) + 1, step + 1), strict=True):
+    if not row["finite"]:
+      raise DivergedError(
+        f"loss or gradient is not finite at step {number} (learning rate {rate:.4g}); "
+        "the last finite checkpoint is kept\n"
+        f"Try a smaller optim.lr, optim.warmup_steps={max(100, step // 10)}, or optim.clip_norm=1.0"
+      )
+  count = sum(float(row["count"]) for row in rows)
+  means = {k: sum(float(r[k]) for r in rows) / count for k in ("loss", "top1", "top5")}
+  return {
+    "step": step,
+    "split": "train",
+    **means,
+    "count": int(count),
+    "lr": rates[-1],
+    "grad_norm": float(rows[-1]["grad_norm"]),
+  }
+
+
+def summarise(experiment: Experiment, state: State, workdir: Path) -> dict[str, Any]:
+  """Evaluates the final parameters, reads the test images once, and writes summary.json."""
+  config, metrics = experiment.config, {}
+  test = load(config, "test", experiment.data_dir)
+  for split, source in (("validation", experiment.validation), ("test", test)):
+    if source is None:
+      continue
+    scores = evaluate(experiment, state, source)
+    metrics |= {f"{split}_{name}": value for name, value in scores.items()}
+    if jax.process_index() == 0:
+      runs.append_metrics(workdir, {"step": int(state.step), "split": split, **scores})
+  summary = {
+    "state": "done",
+    "step": int(state.step),
+    "params_sha256": digest(state.params),
+    "metrics": metrics | {"protocol": protocol(config)},
+    "net": config.net.name,
+    "params": sum(x.size for x in jax.tree.leaves(state.params)),
+    "data": {"name": config.data.name, "fingerprint": experiment.info.fingerprint},
+  }
+  if jax.process_index() == 0:
+    reads = runs.note_test_read(workdir)
+    log.info("the test split was read, %d images; reads so far: %d", metrics["test_count"], reads)
+    runs.write_json(workdir / "summary.json", summary)
+  return summary
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[], int]]:
+  """Turns the first SIGINT or SIGTERM into a number to ask for; a second one ends at once."""
+  received = []
+
+  def note(number, frame):
+    del frame
+    received.append(number)
+    log.info("%s: saving a checkpoint", signal.Signals(number).name)
+    signal.signal(number, signal.SIG_DFL)
+
+  before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+  try:
+    yield lambda: received[0] if received else 0
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
+def announce(experiment: Experiment) -> None:
+  """Says what is about to run."""
+  info, net, size = experiment.info, experiment.net, experiment.config.data.image_size
+  params = sum(x.size for x in jax.tree.leaves(experiment.abstract.params))
+  log.info(
+    "%s on %s %dx%d: %s parameters, %s M MACs/image | %d steps of %d images",
+    net.name, info.name, size, size, f"{params:,}", f"{experiment.macs / 1e6:,.1f}",
+    experiment.steps, experiment.config.train.batch,
+  )  # fmt: skip
+
+
+def _facts(experiment: Experiment) -> dict[str, Any]:
+  devices = jax.devices()
+  return {
+    "jax": jax.__version__,
+    "devices": f"{len(devices)} x {devices[0].device_kind}",
+    "hosts": jax.process_count(),
+    "steps": experiment.steps,
+    "data_fingerprint": experiment.info.fingerprint,
+  }

@@ -1,0 +1,145 @@
+"""One training step and one evaluation step, as pure functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxnets.nets import Net
+from jaxnets.train import score
+from jaxnets.train.mesh import DATA, replicated, split
+from jaxnets.train.state import State
+
+Batch = dict[str, jax.Array]
+# (key, batch) -> images float32 [batch, height, width, channels], targets float32 [batch, classes]
+Prepare = Callable[[jax.Array, Batch], tuple[jax.Array, jax.Array]]
+TrainStep = Callable[[State, Batch, jax.Array], tuple[State, dict[str, jax.Array]]]
+
+
+def make_train_step(
+  net: Net,
+  optimiser: optax.GradientTransformation,
+  prepare: Prepare,
+  *,
+  accumulation: int = 1,
+  label_smoothing: float = 0.0,
+  ema: float = 0.0,
+  parts_sharding: NamedSharding | None = None,
+  axis: str | None = None,
+) -> TrainStep:
+  """(state, batch, key) -> (state, metrics).
+
+  Args:
+    net: the network.
+    optimiser: gradients -> updates.
+    prepare: augments and normalises a batch of uint8 images.
+    accumulation: equal runs of images that are computed one after the other; their gradients and
+      batch moments are averaged, so the step is the same up to rounding.
+    label_smoothing: share of each target spread over all classes.
+    ema: decay of the average of the parameters; 0 for none.
+    parts_sharding: layout of [part, image, ...] arrays, when the batch lies on several devices.
+    axis: mapped axis to average over, when this function sees one device's images only.
+
+  `key` belongs to the run; step and stream position are folded in. The metrics are the sums of
+  `score.sums` with grad_norm, and `finite`: whether loss and gradient are.
+  """
+
+  def loss(params, stats, images, target, key):
+    output = net.apply(params, stats, images, train=True, key=key)
+    target = score.smooth(target, label_smoothing)
+    losses = score.cross_entropy(output.logits, target)
+    auxiliary = sum(score.cross_entropy(logits, target) for logits in output.aux)
+    total = (losses + net.aux_weight * auxiliary).mean()
+    return total, (output.logits, losses, output.stats)
+
+  def gradient(state, images, target, label, key):
+    run = jax.value_and_grad(loss, has_aux=True)
+    (_, (logits, losses, stats)), grads = run(state.params, state.stats, images, target, key)
+    mask = jnp.ones(label.shape, bool)
+    return grads, stats, score.sums(logits, label, losses, mask)
+
+  def accumulated(state, images, target, label, key):
+    if accumulation == 1:
+      return gradient(state, images, target, label, key)
+
+    def part(_, inputs):
+      *arrays, number = inputs
+      return None, gradient(state, *arrays, jax.random.fold_in(key, number))
+
+    # Runs of consecutive images, so that batch-norm groups are the same with and without parts.
+    parts = [x.reshape(accumulation, -1, *x.shape[1:]) for x in (images, target, label)]
+    if parts_sharding is not None:
+      parts = [lax.with_sharding_constraint(x, parts_sharding) for x in parts]
+    _, (grads, stats, sums) = lax.scan(part, None, (*parts, jnp.arange(accumulation)))
+    average = jax.tree.map(lambda x: x.mean(0), (grads, stats))
+    return *average, jax.tree.map(lambda x: x.sum(0), sums)
+
+  def train_step(state: State, batch: Batch, key: jax.Array):
+    augment_key, dropout_key = jax.random.split(key)
+    dropout_key = jax.random.fold_in(dropout_key, state.step)
+    if axis is not None:
+      dropout_key = jax.random.fold_in(dropout_key, lax.axis_index(axis))
+    images, target = prepare(augment_key, batch)
+    grads, stats, sums = accumulated(state, images, target, batch["label"], dropout_key)
+    if axis is not None:
+      grads, stats = lax.pmean((grads, stats), axis)
+      sums = lax.psum(sums, axis)
+
+    updates, opt = optimiser.update(grads, state.opt, state.params)
+    if state.plateau != ():
+      updates = jax.tree.map(lambda u: u * state.plateau.scale, updates)
+    params = optax.apply_updates(state.params, updates)
+    average = state.ema
+    if ema:
+      average = optax.incremental_update(params, state.ema, 1 - ema)
+    grad_norm = optax.global_norm(grads)
+    finite = jnp.isfinite(sums["loss"]) & jnp.isfinite(grad_norm)
+    state = State(state.step + 1, params, stats, opt, average, state.plateau)
+    return state, sums | {"grad_norm": grad_norm, "finite": finite}
+
+  return train_step
+
+
+def jit_step(step: TrainStep, mesh: Mesh) -> Any:
+  """The step as one program over the mesh: the whole batch is one batch. The state is donated."""
+  everywhere = replicated(mesh)
+  return jax.jit(
+    step,
+    in_shardings=(everywhere, split(mesh), everywhere),
+    out_shardings=(everywhere, everywhere),
+    donate_argnums=0,
+  )
+
+
+def shard_map_step(step: TrainStep, mesh: Mesh) -> Any:
+  """The step, made with axis="data", as one program per device: each sees only its own images.
+
+  Batch-norm statistics, dropout and mixup stay on the device; gradients are averaged.
+  """
+  mapped = jax.shard_map(
+    step,
+    mesh=mesh,
+    in_specs=(PartitionSpec(), PartitionSpec(DATA), PartitionSpec()),
+    out_specs=(PartitionSpec(), PartitionSpec()),
+    # Gradients shall stay per device until the step averages them itself.
+    check_vma=False,
+  )
+  return jax.jit(mapped, donate_argnums=0)
+
+
+def make_eval_step(
+  net: Net, prepare: Prepare
+) -> Callable[[Any, Any, Batch, jax.Array], score.Sums]:
+  """(params, stats, batch, key) -> sums over the images whose mask is set."""
+
+  def eval_step(params, stats, batch, key):
+    images, target = prepare(key, batch)
+    logits = net.apply(params, stats, images).logits
+    losses = score.cross_entropy(logits, target)
+    return score.sums(logits, batch["label"], losses, batch["mask"])
+
+  return eval_step

@@ -3,12 +3,14 @@
 Images are [batch, height, width, channels], convolution kernels [height, width, in / groups, out].
 """
 
-from jaxnets.kernels.conv import Padding, conv
+from jaxnets.kernels.conv import NO_PADDING, Padding, conv
 from jaxnets.kernels.norm import batch_moments, local_response_norm, normalise
-from jaxnets.kernels.pool import average_pool, max_pool
+from jaxnets.kernels.pool import adaptive_average_pool, average_pool, max_pool
 
 __all__ = [
+  "NO_PADDING",
   "Padding",
+  "adaptive_average_pool",
   "average_pool",
   "batch_moments",
   "conv",

@@ -5,6 +5,7 @@ from jax import lax
 
 # Pixels added before and after each of height and width.
 Padding = tuple[tuple[int, int], tuple[int, int]]
+NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
 def conv(
@@ -12,7 +13,7 @@ def conv(
   kernel: jax.Array,
   *,
   stride: tuple[int, int] = (1, 1),
-  padding: Padding = ((0, 0), (0, 0)),
+  padding: Padding = NO_PADDING,
   dilation: tuple[int, int] = (1, 1),
   groups: int = 1,
 ) -> jax.Array:

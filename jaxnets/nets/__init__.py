@@ -7,17 +7,34 @@
 Nothing outside this folder sees Flax.
 """
 
+import contextlib
+import functools
 import importlib
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxnets.errors import ConfigError
 from jaxnets.nets.variants import AXES, VARIANTS, axes, resolve, variant
 
 if TYPE_CHECKING:
   import jax
 
-__all__ = ["AXES", "VARIANTS", "Net", "Output", "axes", "build", "module", "resolve", "variant"]
+__all__ = [
+  "AXES",
+  "VARIANTS",
+  "Net",
+  "Output",
+  "axes",
+  "build",
+  "count_parameters",
+  "module",
+  "resolve",
+  "smallest_image",
+  "variant",
+]
+
+DTYPES = ("float32", "bfloat16")
 
 
 class Output(NamedTuple):
@@ -49,6 +66,12 @@ def module(
   """The Flax module of the net called `name`; what `build` makes its two functions of."""
   row = variant(name)
   values = resolve(name, fields)
+  if classes is not None and classes < 1:
+    raise ConfigError(f"classes (={classes}) must be at least 1")
+  if dtype not in DTYPES:
+    raise ConfigError(f"dtype (={dtype!r}) must be one of {', '.join(DTYPES)}")
+  if norm_group < 0:
+    raise ConfigError(f"norm_group (={norm_group}) must be at least 1, or 0 for the whole batch")
   family = importlib.import_module(f"jaxnets.nets.{row.family}")
   return family.NET(
     classes=row.classes if classes is None else classes,
@@ -78,7 +101,8 @@ def build(
   def init(key, shape):
     import jax.numpy as jnp
 
-    variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
+    with _saying_how_small(name, fields):
+      variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
     return variables["params"], variables.get("batch_stats", {})
 
   def apply(params, stats, images, *, train=False, key=None):
@@ -99,8 +123,50 @@ def build(
       logits, tuple(heads[h][0] for h in sorted(heads)), updates.get("batch_stats", stats)
     )
 
-  fields = {f: getattr(net, f) for f in axes(name)}
-  return Net(name, fields, getattr(net, "aux_weight", 0.0), init, apply)
+  values = {f: getattr(net, f) for f in axes(name)}
+  return Net(name, values, getattr(net, "aux_weight", 0.0), init, apply)
+
+
+def smallest_image(name: str, **fields) -> int:
+  """Side, in pixels, of the smallest square image that the net called `name` can take.
+
+  Found by building: a binary search over traced nets, a second or so.
+  """
+  import jax
+  import jax.numpy as jnp
+
+  from jaxnets.nets.parts import ImageSizeError
+
+  net = module(name, **fields)
+
+  def builds(side: int) -> bool:
+    image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    try:
+      jax.eval_shape(functools.partial(net.init, train=False), jax.random.key(0), image)
+    except ImageSizeError:
+      return False
+    return True
+
+  low, high = 0, 1  # of which the first does not build and the second will
+  while not builds(high):
+    low, high = high, 2 * high
+  while high - low > 1:
+    middle = (low + high) // 2
+    low, high = (low, middle) if builds(middle) else (middle, high)
+  return high
+
+
+@contextlib.contextmanager
+def _saying_how_small(name: str, fields: dict[str, Any]):
+  """Adds to the error of an image that is too small which one would do."""
+  from jaxnets.nets.parts import ImageSizeError
+
+  try:
+    yield
+  except ImageSizeError as error:
+    side = smallest_image(name, **fields)
+    small = "" if fields.get("stem") == "small" else ", or net.stem=small"
+    raise ImageSizeError(f"{error}\n{name} takes images of {side}x{side} or more{small}") from None
 
 
 def count_parameters(params) -> int:

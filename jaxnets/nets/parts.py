@@ -1,6 +1,7 @@
-"""What two or more of the nets are made of: convolution, normalisation, dropout, heads."""
+"""What two or more of the nets are made of: convolution, dropout, pooling, heads."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,14 @@ from flax import linen as nn
 
 from jaxnets import kernels
 from jaxnets.errors import ConfigError
+from jaxnets.nets.norms import norm
 
 Initialiser = Callable[..., jax.Array]
+
+
+class ImageSizeError(ConfigError):
+  """A window does not fit into the map that it meets."""
+
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   "relu": nn.relu,
@@ -27,7 +34,7 @@ def scaled(channels: int, width: float, groups: int = 1) -> int:
   return max(1, round(channels * width / groups)) * groups
 
 
-def he(mode: str = "fan_out") -> Initialiser:
+def he(mode: Literal["fan_in", "fan_out"] = "fan_out") -> Initialiser:
   """He et al. 2015 (1502.01852), section 2.2: normal with variance 2 / fan."""
   return nn.initializers.variance_scaling(2.0, mode, "normal")
 
@@ -42,14 +49,29 @@ def constant(value: float) -> Initialiser:
   return nn.initializers.constant(value)
 
 
+KERNEL_INITS: dict[str, Initialiser] = {"he": he(), "glorot": nn.initializers.glorot_normal()}
+
+
+class Manner(NamedTuple):
+  """What all layers of a net have in common."""
+
+  activation: str
+  norm: str
+  norm_group: int
+  norm_epsilon: float = 1e-5
+  kernel_init: Initialiser = KERNEL_INITS["he"]
+
+
 def same(kernel: int) -> kernels.Padding:
   """Padding on both sides that keeps the size at stride 1; kernels of odd size."""
-  return ((kernel // 2, (kernel - 1) // 2),) * 2
+  side = (kernel // 2, (kernel - 1) // 2)
+  return side, side
 
 
 def ceil(size: int, window: int, stride: int) -> tuple[int, int]:
   """Padding at the end so that the last, partial window counts too ("ceil mode")."""
-  return (0, max(0, (-(-(size - window) // stride)) * stride + window - size))
+  steps = max(0, -(-(size - window) // stride))
+  return (0, max(0, steps * stride + window - size))
 
 
 class Conv(nn.Module):
@@ -72,6 +94,7 @@ class Conv(nn.Module):
     height, width = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,) * 2
     padding = self.padding or (same(height)[0], same(width)[1])
     _check_size(self, x, (height, width), padding)
+    _check_groups(self, x)
     shape = (height, width, x.shape[-1] // self.groups, self.features)
     kernel = self.param("kernel", self.kernel_init, shape)
     x = kernels.conv(
@@ -87,83 +110,58 @@ class Conv(nn.Module):
 
 
 class Dense(nn.Module):
-  """Fully connected layer, kernel in float32, computed in x's dtype: [..., in] -> [..., features]."""
+  """Fully connected layer, kernel in float32, computed in x's dtype.
+
+  [..., in] -> [..., features].
+  """
 
   features: int
   kernel_init: Initialiser = nn.initializers.lecun_normal()
   bias_init: Initialiser = nn.initializers.zeros
+  bias: bool = True
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
-    bias = self.param("bias", self.bias_init, (self.features,))
-    return x @ kernel.astype(x.dtype) + bias.astype(x.dtype)
+    x = x @ kernel.astype(x.dtype)
+    if self.bias:
+      x = x + self.param("bias", self.bias_init, (self.features,)).astype(x.dtype)
+    return x
 
 
-class BatchNorm(nn.Module):
-  """Batch normalisation, Ioffe and Szegedy 2015, over groups of `group` images.
+def layer(
+  x: jax.Array,
+  features: int,
+  kernel: int | tuple[int, int],
+  manner: Manner,
+  *,
+  name: str,
+  train: bool,
+  stride: int = 1,
+  padding: kernels.Padding | None = None,
+  groups: int = 1,
+  bias: bool | None = None,
+  bias_init: Initialiser = nn.initializers.zeros,
+) -> jax.Array:
+  """Convolution `name`, norm `name`_norm, activation; a bias, unless given, where no norm is.
 
-  In training every run of `group` consecutive images (0: the whole batch) is normalised by its
-  own moments, so the result does not depend on how the batch lies on devices. Otherwise the
-  running averages normalise.
+  [batch, height, width, in] -> [batch, height', width', features].
   """
-
-  group: int = 0
-  momentum: float = 0.9
-  epsilon: float = 1e-5
-  scale_init: Initialiser = nn.initializers.ones
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    shape = (x.shape[-1],)
-    scale = self.param("scale", self.scale_init, shape)
-    bias = self.param("bias", nn.initializers.zeros, shape)
-    mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
-    variance = self.variable("batch_stats", "variance", jnp.ones, shape)
-    if not train:
-      moments = mean.value[None], variance.value[None]
-    else:
-      moments = kernels.batch_moments(x, self.group or x.shape[0])
-      if not self.is_initializing():
-        for running, now in zip((mean, variance), moments, strict=True):
-          running.value = self.momentum * running.value + (1 - self.momentum) * now.mean(0)
-    return kernels.normalise(x, *moments, scale, bias, self.epsilon)
-
-
-def norm(
-  kind: str, *, group: int, name: str, epsilon: float = 1e-5, scale_init=nn.initializers.ones
-) -> Callable[..., jax.Array]:
-  """The normalisation layer called `kind`, as a function of (x, train).
-
-  "batch" (statistics over `group` images), "group" (Wu and He 2018, 32 groups of channels, or as
-  many as divide them) or "none".
-  """
-  if kind == "batch":
-    return BatchNorm(group=group, epsilon=epsilon, scale_init=scale_init, name=name)
-  if kind == "group":
-    return GroupNorm(epsilon=epsilon, scale_init=scale_init, name=name)
-  return lambda x, train: x
-
-
-class GroupNorm(nn.Module):
-  """Group normalisation, Wu and He 2018: moments per image over groups of channels."""
-
-  groups: int = 32
-  epsilon: float = 1e-5
-  scale_init: Initialiser = nn.initializers.ones
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    del train  # the same in training and evaluation
-    channels = x.shape[-1]
-    groups = next(g for g in range(min(self.groups, channels), 0, -1) if channels % g == 0)
-    scale = self.param("scale", self.scale_init, (channels,))
-    bias = self.param("bias", nn.initializers.zeros, (channels,))
-    grouped = x.reshape(x.shape[0], -1, groups, channels // groups).astype(jnp.float32)
-    mean = grouped.mean((1, 3), keepdims=True)
-    variance = jnp.square(grouped - mean).mean((1, 3), keepdims=True)
-    out = ((grouped - mean) * jax.lax.rsqrt(variance + self.epsilon)).reshape(x.shape)
-    return (out * scale + bias).astype(x.dtype)
+  x = Conv(
+    features,
+    kernel,
+    stride,
+    padding,
+    groups,
+    bias=manner.norm == "none" if bias is None else bias,
+    kernel_init=manner.kernel_init,
+    bias_init=bias_init,
+    name=name,
+  )(x)
+  normalise = norm(
+    manner.norm, group=manner.norm_group, epsilon=manner.norm_epsilon, name=f"{name}_norm"
+  )
+  return ACTIVATIONS[manner.activation](normalise(x, train=train))
 
 
 def dropout(x: jax.Array, rate: float, *, train: bool, name: str) -> jax.Array:
@@ -178,13 +176,18 @@ def pool(
   kind: str,
   window: int,
   stride: int,
-  padding: kernels.Padding = ((0, 0), (0, 0)),
+  padding: kernels.Padding = kernels.NO_PADDING,
 ) -> jax.Array:
   """Pooling of the given kind, "max" or "average"."""
   if min(s + sum(p) for s, p in zip(x.shape[1:3], padding, strict=True)) < window:
     raise _too_small(f"a {window}x{window} pooling window", x)
   operation = {"max": kernels.max_pool, "average": kernels.average_pool}[kind]
   return operation(x, window, stride, padding)
+
+
+def halve(x: jax.Array, kind: str, window: int) -> jax.Array:
+  """Pooling at stride 2 that keeps the last, partial window: size n becomes about n / 2."""
+  return pool(x, kind, window, 2, (ceil(x.shape[1], window, 2), ceil(x.shape[2], window, 2)))
 
 
 def classify(
@@ -225,7 +228,15 @@ def _check_size(module: nn.Module, x: jax.Array, kernel: tuple[int, int], paddin
     raise _too_small(f"{module.name}, a {kernel[0]}x{kernel[1]} convolution", x)
 
 
-def _too_small(what: str, x: jax.Array) -> ConfigError:
-  return ConfigError(
+def _check_groups(module: Conv, x: jax.Array) -> None:
+  if x.shape[-1] % module.groups or module.features % module.groups:
+    raise ConfigError(
+      f"net.groups (={module.groups}) must divide the channels into and out of {module.name} "
+      f"(={x.shape[-1]}, {module.features})"
+    )
+
+
+def _too_small(what: str, x: jax.Array) -> ImageSizeError:
+  return ImageSizeError(
     f"image too small for the net: {what} meets a map of {x.shape[1]}x{x.shape[2]}"
   )

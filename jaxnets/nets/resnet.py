@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxnets.errors import ConfigError
-from jaxnets.nets import parts
-from jaxnets.nets.parts import ACTIVATIONS, Conv, Dense, scaled
+from jaxnets.nets import norms, parts
+from jaxnets.nets.parts import ACTIVATIONS, Conv, scaled
 
 # Units in each stage, paper table 1; other depths have equally many units in every stage.
 DEPTHS = {
@@ -27,7 +27,6 @@ DEPTHS = {
   ("bottleneck", 152): (3, 8, 36, 3),
 }
 CONVOLUTIONS = {"basic": 2, "bottleneck": 3}  # in a unit
-INITS = {"he": parts.he(), "glorot": nn.initializers.glorot_normal()}
 
 
 class Layer(NamedTuple):
@@ -87,6 +86,8 @@ class ResNet(nn.Module):
     units = self.units or units_of(self.depth, self.unit, len(self.widths))
     if len(units) != len(self.widths):
       raise ConfigError(f"net.units (={units}) must have one number per stage of {self.widths}")
+    if any(s > len(units) for s in self.remat):
+      raise ConfigError(f"net.remat (={self.remat}) must name stages 1 to {len(units)}")
     manner = Manner(
       self.shortcut,
       self.preactivation,
@@ -240,7 +241,7 @@ def conv(x: jax.Array, layer: Layer, manner: Manner, name: str) -> jax.Array:
     *layer[:3],
     groups=layer.groups,
     bias=manner.norm == "none",
-    kernel_init=INITS[manner.weight_init],
+    kernel_init=parts.KERNEL_INITS[manner.weight_init],
     name=name,
   )(x)
 
@@ -248,7 +249,7 @@ def conv(x: jax.Array, layer: Layer, manner: Manner, name: str) -> jax.Array:
 def norm(manner: Manner, name: str, *, zero_scale: bool = False):
   """The net's normalisation, from (x, train) to x."""
   scale_init = nn.initializers.zeros if zero_scale else nn.initializers.ones
-  return parts.norm(manner.norm, group=manner.norm_group, name=name, scale_init=scale_init)
+  return norms.norm(manner.norm, group=manner.norm_group, name=name, scale_init=scale_init)
 
 
 def projects(shortcut: str, x: jax.Array, y: jax.Array, stride: int) -> bool:
@@ -259,6 +260,11 @@ def projects(shortcut: str, x: jax.Array, y: jax.Array, stride: int) -> bool:
 
 def subsample(x: jax.Array, stride: int, channels: int) -> jax.Array:
   """Every `stride`-th pixel, channels filled up with zeros: option A, without parameters."""
+  if channels < x.shape[-1]:
+    raise ConfigError(
+      f"net.widths must not fall from stage to stage ({x.shape[-1]} to {channels} channels) with "
+      "option-A shortcuts, which have no weights; nearest: net.shortcut=B"
+    )
   x = x[:, ::stride, ::stride]
   return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - x.shape[-1])))
 

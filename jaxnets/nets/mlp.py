@@ -1,0 +1,40 @@
+"""The multi-layer perceptron: what convolution is compared with."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxnets.nets import norms, parts
+from jaxnets.nets.parts import ACTIVATIONS, Dense, scaled
+
+INITS = {"he": parts.he("fan_in"), "glorot": nn.initializers.glorot_normal()}
+
+
+class MLP(nn.Module):
+  """Images [batch, height, width, channels] -> logits float32 [batch, classes]."""
+
+  classes: int
+  dtype: str
+  norm_group: int
+  depth: int
+  hidden: int
+  width: float
+  activation: str
+  norm: str
+  dropout: float
+  weight_init: str
+
+  @nn.compact
+  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    init = INITS[self.weight_init]
+    x = images.reshape(images.shape[0], -1).astype(self.dtype)
+    for i in range(1, self.depth):
+      bias = self.norm == "none"
+      x = Dense(scaled(self.hidden, self.width), init, bias=bias, name=f"hidden{i}")(x)
+      normalise = norms.norm(self.norm, group=self.norm_group, name=f"hidden{i}_norm")
+      x = ACTIVATIONS[self.activation](normalise(x, train=train))
+      x = parts.dropout(x, self.dropout, train=train, name=f"dropout{i}")
+    return Dense(self.classes, init, name="head")(x.astype(jnp.float32))
+
+
+NET = MLP

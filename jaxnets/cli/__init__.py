@@ -1,0 +1,146 @@
+"""jaxnets: the laboratory for convolutional architecture in JAX.
+
+    python launch.py --config=experiments/FILE.py[:ARG] --workdir=DIR [--config.net.depth=56 ...]
+    python launch.py VERB ...
+    python launch.py VERB --help
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from absl import flags
+
+from jaxnets import __version__
+from jaxnets.cli import configs
+from jaxnets.errors import ConfigError, JaxnetsError, did_you_mean
+
+# The module of the same name in this folder: define(values) adds flags, run(values, arguments)
+# does the work and returns the exit code.
+VERBS = {
+  "train": "train one network (also without a verb); the same command again resumes",
+  "eval": "evaluate a run's newest checkpoint",
+  "list": "nets, data, experiments",
+  "show": "a config with where each value comes from, or the axes of a net",
+  "doctor": "what this machine has and lacks",
+  "data": "prepare, describe and verify datasets",
+}
+EXIT_CODES = """0 done, 1 unexpected, 2 usage or config, 3 data or extra missing, 4 diverged,
+            75 stopped and resumable, 130 interrupted"""
+
+
+def main(argv: list[str]) -> int:
+  """Runs the command line `argv`, program name first; returns the exit code."""
+  debug = any(a.lstrip("-") in ("debug", "debug=true") for a in argv if a.startswith("-"))
+  try:
+    return dispatch(argv)
+  except JaxnetsError as error:
+    return _report(error, error.exit_code, debug)
+  except flags.Error as error:
+    return _report(error, ConfigError.exit_code, debug)
+  except BrokenPipeError:  # the reader of our output has seen enough
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+  except KeyboardInterrupt:
+    return _report("interrupted", 130, debug)
+  except Exception as error:
+    code = 1
+    text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return _report(f"{text}\nUnexpected; the same command with --debug shows where", code, debug)
+
+
+def dispatch(argv: list[str]) -> int:
+  """Finds the verb, reads its flags, runs it."""
+  program, *words = argv
+  if not words or words[0] in ("help", "--help", "-help", "-h", "--helpfull"):
+    print(usage())
+    return 0
+  if words[0] == "--version":
+    print(f"jaxnets {__version__}")
+    return 0
+  verb, words = split_verb(words)
+  module = importlib.import_module(f"jaxnets.cli.{verb}")
+  values = flags.FlagValues()
+  define_common(values)
+  module.define(values)
+  words = values.read_flags_from_files(words, force_gnu=False)
+  if any(w in ("--help", "-help", "-h") for w in words):
+    print(verb_usage(verb, module, values))
+    return 0
+  chosen = None
+  if verb in configs.VERBS:
+    words, chosen = configs.choose(values, words)
+  arguments = values([program, *words])[1:]
+  prepare_environment(values)
+  if verb not in configs.VERBS:
+    return module.run(values, arguments)
+  if chosen is not None:
+    configs.finish(chosen)
+  return module.run(values, arguments, chosen)
+
+
+def split_verb(words: list[str]) -> tuple[str, list[str]]:
+  """The verb, wherever it stands among the flags, and the other words; "train" when none."""
+  for i, word in enumerate(words):
+    value = i > 0 and words[i - 1].startswith("-") and "=" not in words[i - 1]
+    if word.startswith("-") or (value and word not in VERBS):
+      continue
+    if word not in VERBS:
+      raise ConfigError(
+        f'there is no verb "{word}".{did_you_mean(word, VERBS)}\nVerbs: {" ".join(VERBS)}'
+      )
+    return word, words[:i] + words[i + 1 :]
+  return "train", words
+
+
+def define_common(values: flags.FlagValues) -> None:
+  """The flags that every verb takes."""
+  define = {"flag_values": values}
+  flags.DEFINE_string("workdir", None, "run folder", **define)
+  flags.DEFINE_string(
+    "data_dir", None, "where prepared datasets are (else TFDS_DATA_DIR, else ~/tensorflow_datasets)",
+    **define,
+  )  # fmt: skip
+  flags.DEFINE_enum("platform", None, ["cpu", "gpu", "tpu"], "run there or not at all", **define)
+  flags.DEFINE_enum("format", "text", ["text", "json", "csv", "md"], "of the output", **define)
+  flags.DEFINE_bool("debug", False, "show where an error came from", **define)
+
+
+def prepare_environment(values: flags.FlagValues) -> None:
+  """Settings that JAX reads when it is imported, which is later."""
+  if values["platform"].value:
+    os.environ["JAX_PLATFORMS"] = {"gpu": "cuda"}.get(values.platform, values.platform)
+  cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jaxnets" / "xla"
+  os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+
+
+def usage() -> str:
+  """The help of the program."""
+  verbs = "\n".join(f"  {verb:8}{text}" for verb, text in VERBS.items())
+  return f"{__doc__.strip()}\n\nVerbs:\n{verbs}\n\nExit codes: {EXIT_CODES}"
+
+
+def verb_usage(verb: str, module, values: flags.FlagValues) -> str:
+  """The help of a verb: its docstring and its flags."""
+  lines = [module.__doc__.strip(), "", "Flags:"]
+  own = {n: f for n, f in values.flag_values_dict().items() if n not in ("flagfile", "undefok")}
+  for name in own:
+    flag = values[name]
+    lines.append(f"  --{name}: {flag.help}" + (f" ({flag.default})" if flag.default else ""))
+  if verb in configs.VERBS:
+    lines.append("  --config: experiment file, FILE.py or FILE.py:ARG; --config.SECTION.FIELD=VALUE")
+  return "\n".join(lines)
+
+
+def script() -> None:
+  """Entry point of the console script."""
+  sys.exit(main(["jaxnets", *sys.argv[1:]]))
+
+
+def _report(error: Exception | str, code: int, debug: bool) -> int:
+  if debug and isinstance(error, Exception):
+    traceback.print_exception(error)
+  print(f"error: {error}", file=sys.stderr)
+  return code

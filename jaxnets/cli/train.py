@@ -1,0 +1,149 @@
+"""Train one network.
+
+    python launch.py --config=experiments/quickstart.py --workdir=runs/quickstart
+
+Leaves a run folder; the same command again resumes it, or says that it is done.
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from jaxnets import __version__, runs
+from jaxnets.cli.configs import Chosen, required
+from jaxnets.errors import ConfigError, DivergedError, JaxnetsError, Stopped
+
+if TYPE_CHECKING:
+  from ml_collections import ConfigDict
+
+log = logging.getLogger("jaxnets")
+
+
+def define(values: flags.FlagValues) -> None:
+  """The flags of this verb."""
+  flags.DEFINE_enum(
+    "resume", "auto", ["auto", "never", "must"],
+    "go on with what the run folder holds: if there is something, never, or only then",
+    flag_values=values,
+  )  # fmt: skip
+
+
+def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -> int:
+  """Trains; prints the result on standard output."""
+  if arguments:
+    raise ConfigError(f'train takes flags only, not "{arguments[0]}"; values go as --flag=value')
+  spec, config, _ = required(chosen)
+  if not values["workdir"].value:
+    raise ConfigError(
+      "--workdir is missing: where shall the run be kept?\nFor example --workdir=runs/first"
+    )
+  workdir = Path(values["workdir"].value).absolute()
+  with runs.locked(workdir):
+    summary = _resumable(workdir, config, values["resume"].value)
+    if summary is None:
+      summary = _train(values, config, workdir)
+  show_result(summary, workdir, spec, values["format"].value)
+  return 0
+
+
+def _resumable(workdir: Path, config: "ConfigDict", resume: str) -> dict | None:
+  """The summary when the run is done, else None; refuses a folder that holds another run."""
+  from jaxnets.config import differences, to_json
+
+  before = runs.read_json(workdir / "config.json")
+  if before is None and resume == "must":
+    raise ConfigError(f"--resume=must, but {workdir} holds no run")
+  if before is None:
+    return None
+  if resume == "never":
+    raise ConfigError(f"--resume=never, but {workdir} holds a run\nUse a new --workdir")
+  changed = differences(before, to_json(config))
+  if changed:
+    listed = [f"{k} {old!r} -> {new!r}" for k, (old, new) in list(changed.items())[:5]]
+    more = ", ..." if len(changed) > 5 else ""
+    raise ConfigError(
+      f"{workdir} holds a run with another config ({len(changed)} differences: "
+      f"{', '.join(listed)}{more})\nUse a new --workdir, or the config of {workdir}/config.json"
+    )
+  summary = runs.read_json(workdir / "summary.json")
+  return summary if summary and summary["state"] == "done" else None
+
+
+def _train(values: flags.FlagValues, config: "ConfigDict", workdir: Path) -> dict:
+  start_logging(workdir)
+  import jax
+
+  from jaxnets.cli.devices import find_devices
+  from jaxnets.config import digest, to_json
+  from jaxnets.train.loop import fit
+
+  devices = find_devices(values["platform"].value)
+  log.info(
+    "jaxnets %s | jax %s | %s | workdir %s | config %s",
+    __version__, jax.__version__, devices, workdir, digest(config),
+  )  # fmt: skip
+  fresh = not (workdir / "config.json").exists()
+  try:
+    summary = fit(config, workdir, values["data_dir"].value)
+  except DivergedError as error:
+    _note(workdir, "diverged", error)
+    raise
+  except Stopped as error:
+    _note(workdir, "interrupted", error)
+    raise
+  except KeyboardInterrupt:
+    runs.end(workdir, "interrupted", 130)
+    raise
+  except Exception as error:
+    log.debug("traceback", exc_info=error)  # in full in log.txt
+    if not fresh or (workdir / "config.json").exists():
+      _note(workdir, "failed", error)
+    raise
+  del to_json
+  runs.end(workdir, "done", 0)
+  return summary
+
+
+def show_result(summary: dict, workdir: Path, spec: str, form: str) -> None:
+  """Prints what came out, where it lies, and what to do next."""
+  if form == "json":
+    print(json.dumps(summary | {"workdir": str(workdir)}, indent=1))
+    return
+  metrics = summary["metrics"]
+  print(
+    f"done at step {summary['step']:,}: test top-1 {100 * metrics['test_top1']:.2f} % of "
+    f"{metrics['test_count']:,} images ({metrics['protocol']})"
+  )
+  print(f"run folder: {workdir}")
+  shown = workdir.relative_to(Path.cwd()) if workdir.is_relative_to(Path.cwd()) else workdir
+  print("next:")
+  print(f"  python launch.py eval --workdir={shown}")
+  print(f"  python launch.py show --config={spec}")
+  print("  python launch.py list nets 'cifar*'")
+
+
+def start_logging(workdir: Path | None) -> None:
+  """What is said goes to standard error and, in more detail, to log.txt in the run folder."""
+  from absl import logging as absl_logging
+
+  absl_logging.set_verbosity(absl_logging.ERROR)  # orbax narrates every file at INFO
+  log.setLevel(logging.DEBUG)
+  log.propagate = False
+  log.handlers.clear()
+  console = logging.StreamHandler(sys.stderr)
+  console.setLevel(logging.INFO)
+  console.setFormatter(logging.Formatter("%(message)s"))
+  log.addHandler(console)
+  if workdir is not None:
+    file = logging.FileHandler(workdir / "log.txt")
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(file)
+
+
+def _note(workdir: Path, state: str, error: Exception) -> None:
+  code = error.exit_code if isinstance(error, JaxnetsError) else 1
+  runs.end(workdir, state, code, str(error))

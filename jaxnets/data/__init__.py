@@ -5,6 +5,6 @@
 """
 
 from jaxnets.data.records import Info, Source
-from jaxnets.data.sources import data_directory, info, load, names
+from jaxnets.data.sources import data_directory, info, load, location, names
 
-__all__ = ["Info", "Source", "data_directory", "info", "load", "names"]
+__all__ = ["Info", "Source", "data_directory", "info", "load", "location", "names"]

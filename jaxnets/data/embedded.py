@@ -21,7 +21,8 @@ _NOISE_CLASSES = 10
 _NOISE_STRIDE = 97
 
 
-def _digits_file() -> Path:
+def digits_file() -> Path:
+  """The file of the scikit-learn wheel; DataError when it is not installed."""
   # The file of the wheel is read without importing scikit-learn, which takes a second.
   spec = importlib.util.find_spec("sklearn")
   path = Path(spec.origin).parent / _DIGITS if spec and spec.origin else None
@@ -35,7 +36,7 @@ def _digits_file() -> Path:
 
 def digits_info() -> Info:
   """1,797 handwritten digits of 8x8 px, 0..255 (Alpaydin and Kaynak 1998, UCI)."""
-  digest = hashlib.sha256(_digits_file().read_bytes()).hexdigest()[:12]
+  digest = hashlib.sha256(digits_file().read_bytes()).hexdigest()[:12]
   classes = tuple(str(i) for i in range(10))
   counts = {"train": 1797 - _DIGITS_TEST, "test": _DIGITS_TEST}
   return Info("digits", classes, counts, "test", 8, 1, True, digest)
@@ -52,7 +53,7 @@ def digits(about: Info, split: str) -> Stored:
 
 @lru_cache(maxsize=1)
 def _digits() -> tuple[np.ndarray, np.ndarray]:
-  path = _digits_file()
+  path = digits_file()
   try:
     text = gzip.decompress(path.read_bytes()).decode()
     table = np.array([line.split(",") for line in text.split()], np.float64)

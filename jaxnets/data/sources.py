@@ -47,7 +47,7 @@ def info(name: str, data_dir: str | Path | None = None) -> Info:
     ConfigError: no such name.
     DataError: a known set that is not prepared, or one whose files are not whole.
   """
-  return _kind(name, data_dir)[0]()
+  return kind(name, data_dir)[0]()
 
 
 def load(
@@ -90,7 +90,7 @@ def load(
       "data.validation=0 gives every train image to training: there is no validation split\n"
       'give data.validation=0.1, or evaluate on "test"'
     )
-  get_info, get_stored = _kind(name, data_dir)
+  get_info, get_stored = kind(name, data_dir)
   about = get_info()
   if image_size is not None:
     about = about._replace(image_size=image_size)
@@ -149,7 +149,18 @@ class _Rows(NamedTuple):
     return self.records(int(self.rows[index]))
 
 
-def _kind(name: str, data_dir) -> tuple[Callable[[], Info], Callable[[Info, str], Stored]]:
+def location(name: str, data_dir: str | Path | None = None) -> Path | None:
+  """The file or directory that holds a set, or None when there is none."""
+  if name == "digits":
+    return embedded.digits_file()
+  if name == "synthetic":
+    return None
+  if name.startswith(FOLDER):
+    return Path(name.removeprefix(FOLDER)).expanduser()
+  return prepared.find(name, data_directory(data_dir))
+
+
+def kind(name: str, data_dir) -> tuple[Callable[[], Info], Callable[[Info, str], Stored]]:
   """(how to get the info, how to load a stored split) of set `name`."""
   if name == "digits":
     return embedded.digits_info, embedded.digits

@@ -1,12 +1,19 @@
 """Evaluation: every image of a split counts exactly once."""
 
+import contextlib
+from pathlib import Path
+from typing import Any
+
 import jax
 from ml_collections import ConfigDict
 
+from jaxnets import runs
 from jaxnets.data import Source
 from jaxnets.data.batches import eval_batches
+from jaxnets.errors import ConfigError
 from jaxnets.train import mesh as meshes
-from jaxnets.train.experiment import Experiment
+from jaxnets.train.checkpoint import Checkpoints
+from jaxnets.train.experiment import Experiment, build, load
 from jaxnets.train.state import State, evaluated
 
 
@@ -43,3 +50,32 @@ def protocol(config: ConfigDict) -> str:
   size = config.data.image_size
   average = "averaged parameters" if config.train.ema else "parameters"
   return f"last step, {average}, one view of {size}x{size} px"
+
+
+def evaluate_run(
+  config: ConfigDict, workdir: Path, split: str, data_dir: str | None
+) -> dict[str, Any]:
+  """Evaluates the newest checkpoint of a run folder, whose lock the caller holds.
+
+  Args:
+    config: of the run.
+    workdir: the run folder.
+    split: "train", "validation" or "test"; a look at the test images is counted in run.json.
+    data_dir: where prepared datasets are.
+
+  Returns:
+    split, step, loss, top1, top5, count, protocol, reads of the test split.
+  """
+  if split == "validation" and not config.data.validation:
+    raise ConfigError("this run has no validation images (data.validation=0)\nUse --split=test")
+  experiment = build(config, data_dir)
+  directory = workdir / "checkpoints"
+  if not directory.is_dir():
+    raise ConfigError(f"{workdir} has no checkpoint yet")
+  with contextlib.closing(Checkpoints(directory, config.train.keep)) as checkpoints:
+    state = checkpoints.restore(experiment.abstract)
+  if state is None:
+    raise ConfigError(f"{workdir} has no checkpoint yet")
+  reads = {"test_reads": runs.note_test_read(workdir)} if split == "test" else {}
+  scores = evaluate(experiment, state, load(config, split, data_dir))
+  return {"split": split, "step": int(state.step), **scores, "protocol": protocol(config), **reads}

@@ -88,9 +88,9 @@ def base(net: str, data: str = "digits", **axes) -> ConfigDict:
   It is locked: an experiment file completes it, `c.train.steps = 64_000`, and returns it; a field
   that does not exist is an error there too.
   """
-  config = ConfigDict({"net": {"name": net, **nets.resolve(net, axes)}})
+  config = _section({"net": _section({"name": net, **nets.resolve(net, axes)})})
   for name in ("data", "optim", "train", "eval"):
-    config[name] = ConfigDict()
+    config[name] = _section({})
   for key, field in FIELDS.items():
     _put(config, key, field.default)
   config.data.name = data
@@ -184,17 +184,10 @@ def override(config: ConfigDict, key: str, value: Any) -> None:
 
 
 def rename_net(config: ConfigDict, name: str) -> None:
-  """Puts the axes of the net `name` into the config.
-
-  Axes that the experiment had set apart from its own net's keep its values where the new net has
-  them too: a small stem stays small.
-  """
-  if name == config.net.name:
-    return
-  before, after = nets.axes(config.net.name), nets.axes(name)
-  kept = {k: v for k, v in config.net.items() if k in after and k in before and v != before[k]}
-  with config.unlocked():
-    config.net = ConfigDict({"name": name, **nets.resolve(name, kept)})
+  """Makes `name` the config's net, with that net's own axes; those of the net before are gone."""
+  if name != config.net.name:
+    with config.unlocked():
+      config.net = _section({"name": name, **nets.axes(name)})
 
 
 def settle(config: ConfigDict, overridden: Iterable[str]) -> None:
@@ -314,6 +307,10 @@ def _pair(key: str, value: tuple) -> tuple[float, float]:
   if len(value) != 2 or not all(isinstance(v, int | float) and math.isfinite(v) for v in value):
     raise ConfigError(f"{key} (={value!r}) must be two numbers, from and to")
   return value
+
+
+def _section(values: Mapping[str, Any]) -> ConfigDict:
+  return ConfigDict(values, sort_keys=False)  # in the order of FIELDS and of the axes
 
 
 def _put(config: ConfigDict, key: str, value: Any) -> None:

@@ -7,6 +7,7 @@
 
 import importlib
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
   except JaxnetsError as error:
     return _report(error, error.exit_code, debug)
   except flags.Error as error:
-    return _report(error, ConfigError.exit_code, debug)
+    return _report(_flag_error(str(error)), ConfigError.exit_code, debug)
   except BrokenPipeError:  # the reader of our output has seen enough
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
@@ -137,6 +138,20 @@ def verb_usage(verb: str, module, values: flags.FlagValues) -> str:
 def script() -> None:
   """Entry point of the console script."""
   sys.exit(main(["jaxnets", *sys.argv[1:]]))
+
+
+def _flag_error(text: str) -> str:
+  """absl's message in our words."""
+  unknown = re.match(r"Unknown command line flag '(\w+)'(?:\. Did you mean: (\w+))?", text)
+  if unknown:
+    hint = f" Did you mean --{unknown[2]}?" if unknown[2] else ""
+    return f"there is no flag --{unknown[1]}.{hint}"
+  value = re.match(r"flag --config\.([\w.]+)=(.*?): ", text, re.DOTALL)
+  if value:
+    kind = re.search(r"for (int|float)", text)
+    wanted = f"{kind[1]}" if kind else "of the type it has"
+    return f"{value[1]} (={value[2]}) must be {wanted}"
+  return text
 
 
 def _report(error: Exception | str, code: int, debug: bool) -> int:

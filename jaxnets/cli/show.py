@@ -37,6 +37,7 @@ def config_rows(chosen: Chosen) -> list[dict[str, Any]]:
   """key, value, origin (default, file or flag), meaning of every field."""
   from jaxnets import config as configuration
   from jaxnets import nets
+  from jaxnets.nets.meanings import meaning
 
   values = configuration.flatten(chosen.config)
   axes = nets.axes(values["net.name"])
@@ -46,19 +47,19 @@ def config_rows(chosen: Chosen) -> list[dict[str, Any]]:
   for key, value in values.items():
     unchanged = key in defaults and defaults[key] == value
     origin = "flag" if key in chosen.overridden else "default" if unchanged else "file"
-    meaning = nets.meaning(key.removeprefix("net.")) if key.startswith("net.") else ""
-    if key in configuration.FIELDS:
-      meaning = configuration.FIELDS[key].meaning
-    rows.append({"key": key, "value": _text(value), "origin": origin, "meaning": meaning})
+    field = configuration.FIELDS.get(key)
+    text = field.meaning if field else meaning(key.removeprefix("net."))
+    rows.append({"key": key, "value": _text(value), "origin": origin, "meaning": text})
   return rows
 
 
 def net_rows(name: str) -> list[dict[str, Any]]:
   """axis, value and meaning of every axis of a net."""
   from jaxnets import nets
+  from jaxnets.nets.meanings import meaning
 
   axes = nets.axes(name)
-  return [{"axis": k, "value": _text(v), "meaning": nets.meaning(k)} for k, v in axes.items()]
+  return [{"axis": k, "value": _text(v), "meaning": meaning(k)} for k, v in axes.items()]
 
 
 def _text(value: Any) -> Any:

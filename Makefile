@@ -1,0 +1,43 @@
+# Two commands: `make demo` trains a first network, `make test` runs the suite.
+# Both make .venv; PYTHON picks the interpreter, 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test lint types format clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python launch.py --config=experiments/quickstart.py --workdir=runs/quickstart
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist=loadgroup
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/pyright
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: jaxnets needs Python 3.11 or newer; $(PYTHON) is older"; \
+	       echo "Name another one: make demo PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp per set of extras; installed again when the dependencies change.
+$(VENV)/.demo: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[data]"
+	@touch $@
+
+$(VENV)/.test: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@ $(VENV)/.demo

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxnets.data import augment
 from jaxnets.data.records import Source
 from jaxnets.data.statistics import channel_statistics, mean_image
+from jaxnets.errors import ConfigError
 from jaxnets.train.step import Batch, Prepare
 
 
@@ -41,6 +42,19 @@ def make_prepares(
   The others are the fields of config section data.
   """
   in_memory = source.images is not None
+  name, channels = source.info.name, source.info.channels
+  if in_memory and crop in ("scale_jitter", "fixed"):
+    raise ConfigError(
+      f"data.crop (={crop}) resizes photos of many sizes, but all of {name} have one\n"
+      "Use data.crop=pad, random_resized or none"
+    )
+  if not in_memory and crop in ("pad", "none"):
+    raise ConfigError(
+      f"data.crop (={crop}) needs images of one size, but those of {name} vary\n"
+      "Use data.crop=random_resized, scale_jitter or fixed"
+    )
+  if lighting and channels != 3:
+    raise ConfigError(f"data.lighting (={lighting}) shifts colours, but {name} has {channels} channel")
   channel_mean, std = channel_statistics(source)
   mean = channel_mean
   if normalise == "pixel":

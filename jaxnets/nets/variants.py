@@ -113,7 +113,7 @@ def _typed(field: str, value: Any, default: Any) -> Any:
     value = tuple(value)
   if type(value) is not type(default):
     raise ConfigError(f"{field} (={value!r}) must be {type(default).__name__}, as in {default!r}")
-  if isinstance(value, tuple):
+  if isinstance(value, tuple) and isinstance(default, tuple):
     kind = type(default[0]) if default else int
     if any(type(item) is not kind for item in value) or (default and not value):
       raise ConfigError(f"{field} (={value!r}) must be a tuple of {kind.__name__}")

@@ -65,6 +65,7 @@ _CIFAR100_PY = {
   "meta": "7973b15100ade9c7d40fb424638fde48",
 }
 _CIFAR100_BIN = ("train.bin", "test.bin", "coarse_label_names.txt", "fine_label_names.txt")
+_CIFAR100_EACH = {"train": 500, "test": 100}  # images of a class
 _STRIP = 500  # images in a WebP strip, one under the other
 
 
@@ -140,7 +141,7 @@ def cifar100(source: Path) -> Arrays:
   features = ("coarse_label", "label")
   splits = {s: _binary(files[f"{s}.bin"], features) for s in ("train", "test")}
   # The unpacked files have no published checksums; their balance is as good as known.
-  for split, each in (("train", 500), ("test", 100)):
+  for split, each in _CIFAR100_EACH.items():
     counts = np.bincount(splits[split].labels["label"], minlength=100)
     if len(counts) != 100 or (counts != each).any():
       raise DataError(f"cifar100: {split}.bin in {source} has not {each} images of each class")

@@ -15,6 +15,9 @@ from jaxnets.errors import DataError
 # Files of ILSVRC 2012 that are CMYK JPEGs, and a PNG by another name; TFDS makes RGB JPEGs of
 # them from version 3.0.0 on. The list is read from its builder.
 _FIXED = ("CMYK_IMAGES", "PNG_IMAGES")
+_IMAGENET_COUNTS = {"train": 1281167, "validation": 50000}
+# Of the validation images in the order of their names; in the TFDS package.
+_IMAGENET_LABELS = "datasets/imagenet2012/validation_labels.txt"
 Examples = Iterable[tuple[int | str, dict]]
 
 
@@ -57,7 +60,7 @@ def _imagenet(source: Path):
   if found is None:
     raise originals.missing("imagenet2012", source)
   train, validation = found
-  labels = tfds.core.tfds_path("datasets/imagenet2012/validation_labels.txt").read_text().split()
+  labels = tfds.core.tfds_path(_IMAGENET_LABELS).read_text().split()
   fixed = {file for group in _FIXED for file in getattr(registered, group)}
 
   def examples(files) -> Examples:
@@ -69,8 +72,7 @@ def _imagenet(source: Path):
     "train": lambda: examples(archives.imagenet_train(train)),
     "validation": lambda: examples(archives.imagenet_validation(validation, labels)),
   }
-  counts = {"train": 1281167, "validation": 50000}
-  return _subclass(registered.Builder, "imagenet2012", splits, {}), counts
+  return _subclass(registered.Builder, "imagenet2012", splits, {}), _IMAGENET_COUNTS
 
 
 def _folder(name: str, root: Path):

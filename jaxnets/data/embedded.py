@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxnets.data import order
-from jaxnets.data.records import Info, Stored
+from jaxnets.data.records import Info, Stored, select
 from jaxnets.errors import DataError
 
 _DIGITS = "datasets/data/digits.csv.gz"
@@ -42,13 +42,13 @@ def digits_info() -> Info:
   return Info("digits", classes, counts, "test", 8, 1, True, digest)
 
 
-def digits(about: Info, split: str) -> Stored:
-  """Stored split of the digits: 1,297 train, 500 test, the same share of every class."""
+def digits(about: Info, split: str, rows: np.ndarray | None) -> Stored:
+  """Rows of a split of the digits: 1,297 train, 500 test, the same share of every class."""
   del about
   images, labels = _digits()
   test = _stratified(labels, _DIGITS_TEST)
-  rows = test if split == "test" else np.setdiff1d(np.arange(len(labels)), test)
-  return Stored(labels[rows], images[rows], None)
+  role = test if split == "test" else np.setdiff1d(np.arange(len(labels)), test)
+  return select(Stored(labels[role], images[role], None), rows)
 
 
 @lru_cache(maxsize=1)
@@ -83,8 +83,8 @@ def synthetic_info() -> Info:
   return Info("synthetic", classes, dict(_NOISE_COUNTS), "test", 32, 3, True, "noise-1")
 
 
-def synthetic(about: Info, split: str) -> Stored:
-  """Stored split of the noise, [n, image_size, image_size, 3]: windows on one buffer.
+def synthetic(about: Info, split: str, rows: np.ndarray | None) -> Stored:
+  """Rows of a split of the noise, [n, image_size, image_size, 3]: windows on one buffer.
 
   The images are overlapping views, so that any size costs a few MB, whatever is touched.
   """

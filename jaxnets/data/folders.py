@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnets.data.records import VARIED_SIZE, Info, Stored
+from jaxnets.data.records import VARIED_SIZE, Info, Stored, select
 from jaxnets.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -70,12 +70,13 @@ def test_split(counts: dict[str, int]) -> str:
   return next(split for split in ("test", "validation", "train") if counts.get(split))
 
 
-def stored(root: Path, about: Info, split: str) -> Stored:
-  """A stored split; records read the files."""
+def stored(root: Path, about: Info, split: str, rows: np.ndarray | None) -> Stored:
+  """Rows of a stored split; records read the files."""
   del about
   files = scan(root).splits[split]
   labels = np.array([label for _, label, _ in files], np.int32)
-  return Stored(labels, None, partial(_record, root, tuple(path for path, _, _ in files)))
+  records = partial(_record, root, tuple(path for path, _, _ in files))
+  return select(Stored(labels, None, records), rows)
 
 
 def _record(root: Path, paths: tuple[str, ...], index: int) -> tuple[bytes, str]:

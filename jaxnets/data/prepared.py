@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxnets.data import decode
 from jaxnets.data.folders import test_split
-from jaxnets.data.records import MEMORY_BYTES, VARIED_SIZE, Info, Stored
+from jaxnets.data.records import MEMORY_BYTES, VARIED_SIZE, Info, Stored, select
 from jaxnets.errors import DataError
 
 _VARIED = (-1, -1, 3)
@@ -90,25 +90,25 @@ def info(name: str, path: Path) -> Info:
   )
 
 
-def stored(path: Path, about: Info, split: str) -> Stored:
-  """A stored split: decoded into one array, or records of encoded bytes."""
+def stored(path: Path, about: Info, split: str, rows: np.ndarray | None) -> Stored:
+  """Rows of a stored split: decoded into one array, or records of encoded bytes."""
   if about.in_memory:
-    return _in_memory(about, path, split)
+    return _in_memory(about, path, split, np.arange(about.counts[split]) if rows is None else rows)
   source = _data_source(path, split)
-  return Stored(_labels(about, path, split, source), None, partial(_record, source, split))
+  labels = _labels(about, path, split, source)
+  return select(Stored(labels, None, partial(_record, source, split)), rows)
 
 
-def _in_memory(about: Info, path: Path, split: str) -> Stored:
-  source, count = _data_source(path, split), about.counts[split]
-  labels = np.empty(count, np.int32)
-  first = None
-  for start in range(0, count, _CHUNK):
-    rows = range(start, min(start + _CHUNK, count))
-    for i, record in zip(rows, _read(source, rows, path, split), strict=True):
-      where = f"{about.name} {split} image {i} (in {path})"
+def _in_memory(about: Info, path: Path, split: str, rows: np.ndarray) -> Stored:
+  """Decodes these rows only, in chunks: single records cost several times as much."""
+  source, side = _data_source(path, split), _metadata(about.name, path).shape[0]
+  images = np.empty((len(rows), side, side, about.channels), np.uint8)
+  labels = np.empty(len(rows), np.int32)
+  for start in range(0, len(rows), _CHUNK):
+    chunk = rows[start : start + _CHUNK].tolist()
+    for i, (row, record) in enumerate(zip(chunk, _read(source, chunk, path), strict=True), start):
+      where = f"{about.name} {split} image {row} (in {path})"
       image = decode.pixels(record["image"], about.channels, where)
-      if first is None:
-        first = images = np.empty((count, *image.shape), np.uint8)
       if image.shape != images.shape[1:]:
         raise DataError(f"{where}: shape {image.shape}, wanted {images.shape[1:]}")
       images[i], labels[i] = image, record["label"]
@@ -126,12 +126,9 @@ def _labels(about: Info, path: Path, split: str, source) -> np.ndarray:
     labels = np.load(kept, allow_pickle=False)
     if labels.shape == (about.counts[split],) and labels.dtype == np.int32:
       return labels
-  labels = np.concatenate(
-    [
-      [r["label"] for r in _read(source, range(i, min(i + _CHUNK, len(source))), path, split)]
-      for i in range(0, len(source), _CHUNK)
-    ]
-  ).astype(np.int32)
+  chunks = [range(i, min(i + _CHUNK, len(source))) for i in range(0, len(source), _CHUNK)]
+  found = [record["label"] for chunk in chunks for record in _read(source, list(chunk), path)]
+  labels = np.array(found, np.int32)
   # A directory that we may only read costs the same search next time, no more.
   with contextlib.suppress(OSError):
     _write(kept, labels)
@@ -155,12 +152,12 @@ def _data_source(path: Path, split: str):
   return builder.as_data_source(split, decoders=decoders)  # pyright: ignore[reportCallIssue]
 
 
-def _read(source, rows: range, path: Path, split: str) -> list[dict]:
+def _read(source, rows: list[int], path: Path) -> list[dict]:
   try:
-    return source.__getitems__(list(rows))
+    return source.__getitems__(rows)
   except Exception as error:  # array_record and protobuf have no error class of their own
     raise DataError(
-      f"{path}: records {rows.start} to {rows.stop - 1} of {split} cannot be read ({error})\n"
+      f"{path}: records {rows[0]} to {rows[-1]} cannot be read ({error})\n"
       "remove the directory and prepare the set again"
     ) from error
 

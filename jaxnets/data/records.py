@@ -38,8 +38,33 @@ class Source(NamedTuple):
 
 
 class Stored(NamedTuple):
-  """A stored split, before roles are carved: what each kind of set gives to `load`."""
+  """Rows of a stored split: what each kind of set gives to `load`; fields as in `Source`."""
 
   labels: np.ndarray
   images: np.ndarray | None
   records: Records | None
+
+
+# (info, stored split, its rows or None for all) -> those rows.
+Load = Callable[[Info, str, "np.ndarray | None"], Stored]
+
+
+def select(stored: Stored, rows: np.ndarray | None) -> Stored:
+  """Some rows of a split, or all of it when rows is None."""
+  if rows is None:
+    return stored
+  return Stored(
+    stored.labels[rows],
+    None if stored.images is None else stored.images[rows],
+    None if stored.records is None else _Rows(stored.records, rows),
+  )
+
+
+class _Rows(NamedTuple):
+  """Records of some rows; a record rather than a closure because it must pickle."""
+
+  records: Records
+  rows: np.ndarray
+
+  def __call__(self, index: int) -> tuple[bytes, str]:
+    return self.records(int(self.rows[index]))

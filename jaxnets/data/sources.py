@@ -5,12 +5,11 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from jaxnets.data import embedded, folders, order, prepared
-from jaxnets.data.records import Info, Records, Source, Stored
+from jaxnets.data.records import Info, Load, Source
 from jaxnets.errors import ConfigError, DataError, did_you_mean
 
 # Known by name. The first two need no preparation.
@@ -95,16 +94,15 @@ def load(
   if image_size is not None:
     about = about._replace(image_size=image_size)
   if split == "test" and about.test_split != "train":
-    stored, rows = get_stored(about, about.test_split), None
-  else:
-    stored = get_stored(about, "train")
-    rows = _rows(split, len(stored.labels), validation, about.test_split == "train")
-    if not len(rows):
-      raise ConfigError(
-        f"data.validation={validation} of {len(stored.labels)} train images of {name} leaves "
-        f'no image for "{split}"'
-      )
-  return _select(about, split, stored, rows)
+    return Source(about, split, *get_stored(about, about.test_split, None))
+  count = about.counts["train"]
+  rows = _rows(split, count, validation, about.test_split == "train")
+  if not len(rows):
+    raise ConfigError(
+      f"data.validation={validation} of {count} train images of {name} "
+      f'leaves no image for "{split}"'
+    )
+  return Source(about, split, *get_stored(about, "train", None if len(rows) == count else rows))
 
 
 def _rows(split: str, count: int, validation: float, carve_test: bool) -> np.ndarray:
@@ -125,30 +123,6 @@ def _carve(pool: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.nd
   return np.sort(shuffled[size:]), np.sort(shuffled[:size])
 
 
-def _select(about: Info, split: str, stored: Stored, rows: np.ndarray | None) -> Source:
-  labels, images, records = stored
-  if rows is not None:
-    labels = labels[rows]
-    images = None if images is None else _take(images, rows)
-    records = None if records is None else _Rows(records, rows)
-  return Source(about, split, labels, images, records)
-
-
-def _take(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-  # All rows in order: keep the array (or the view) as it is.
-  return images if len(rows) == len(images) else images[rows]
-
-
-class _Rows(NamedTuple):
-  """Records of some rows; a record rather than a closure because it must pickle."""
-
-  records: Records
-  rows: np.ndarray
-
-  def __call__(self, index: int) -> tuple[bytes, str]:
-    return self.records(int(self.rows[index]))
-
-
 def location(name: str, data_dir: str | Path | None = None) -> Path | None:
   """The file or directory that holds a set, or None when there is none."""
   if name == "digits":
@@ -160,7 +134,7 @@ def location(name: str, data_dir: str | Path | None = None) -> Path | None:
   return prepared.find(name, data_directory(data_dir))
 
 
-def kind(name: str, data_dir) -> tuple[Callable[[], Info], Callable[[Info, str], Stored]]:
+def kind(name: str, data_dir) -> tuple[Callable[[], Info], Load]:
   """(how to get the info, how to load a stored split) of set `name`."""
   if name == "digits":
     return embedded.digits_info, embedded.digits

@@ -18,7 +18,7 @@ def verify(name: str, data_dir: str | Path | None = None) -> dict[str, int]:
   """
   get_info, get_stored = kind(name, data_dir)
   about = get_info()
-  return {split: _verified(about, split, get_stored(about, split)) for split in about.counts}
+  return {split: _verified(about, split, get_stored(about, split, None)) for split in about.counts}
 
 
 def _verified(about: Info, split: str, stored: Stored) -> int:

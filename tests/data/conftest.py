@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import real_data
 from PIL import Image
 
 from jaxnets.data import originals
+from tests import real_data
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-import real_data
 
 from jaxnets import data
 from jaxnets.data import archives, originals, prepared
@@ -16,6 +15,7 @@ from jaxnets.data.prepare import prepare
 from jaxnets.data.statistics import channel_statistics
 from jaxnets.data.verify import verify
 from jaxnets.errors import ConfigError, DataError
+from tests import real_data
 
 # Images per digit in the published MNIST training set.
 MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

@@ -11,7 +11,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python launch.py --config=experiments/quickstart.py --workdir=runs/quickstart
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist=loadgroup
+	$(BIN)/python -m pytest -n 2 --dist=loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

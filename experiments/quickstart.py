@@ -1,4 +1,4 @@
-"""Does it work here?  A ResNet-8 learns 1,797 handwritten digits in about a minute.
+"""Does it work here?  A ResNet-14 learns 1,797 handwritten digits in about a minute.
 
     python launch.py --config=experiments/quickstart.py --workdir=runs/quickstart
 
@@ -12,11 +12,12 @@ from jaxnets import config
 
 def get_config(arg: str = "") -> ConfigDict:
   _, runlocal = config.read_arg(arg)
-  c = config.base("cifar_resnet20", "digits", depth=8)
+  c = config.base("cifar_resnet20", "digits", depth=14)
   c.data.image_size = 8
   c.data.crop = "pad"
   c.data.pad = 1
   c.optim.lr = 0.1
+  c.optim.weight_decay = 5e-4
   c.optim.schedule = "cosine"
   c.optim.warmup_steps = 20
   c.train.steps = 40 if runlocal else 600

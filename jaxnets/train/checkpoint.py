@@ -84,9 +84,10 @@ class Checkpoints:
       log.warning("checkpoint %s is damaged (%s); trying the one before", step, damage)
       self._put_aside(self.directory / str(step))
       self._manager.reload()
-    if refused:
+    signed = [path.name for path in self.directory.glob("*.sha256.json")]
+    if refused or signed:  # there were steps once: never start from zero in silence
       raise JaxnetsError(
-        f"no checkpoint in {self.directory} can be read ({'; '.join(refused)})\n"
+        f"no checkpoint in {self.directory} can be read ({'; '.join(refused or signed)})\n"
         "Start again with another --workdir; nothing was deleted"
       )
     return None
@@ -105,8 +106,9 @@ class Checkpoints:
     return self.directory / f"{step}.sha256.json"
 
   def _put_aside_strays(self) -> None:
-    for path in self.directory.iterdir():
-      if path.name.isdigit() and not (path / "_CHECKPOINT_METADATA").exists():
+    for path in [p for p in self.directory.iterdir() if p.name.isdigit()]:
+      committed = (path / "_CHECKPOINT_METADATA").exists()
+      if not committed and not self._signature(int(path.name)).exists():
         log.warning("%s is not a checkpoint; put aside", path)
         self._put_aside(path)
 

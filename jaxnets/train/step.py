@@ -96,7 +96,7 @@ def make_train_step(
     average = state.ema
     if ema:
       average = optax.incremental_update(params, state.ema, 1 - ema)
-    grad_norm = optax.global_norm(grads)
+    grad_norm = optax.tree.norm(grads)
     finite = jnp.isfinite(sums["loss"]) & jnp.isfinite(grad_norm)
     state = State(state.step + 1, params, stats, opt, average, state.plateau)
     return state, sums | {"grad_norm": grad_norm, "finite": finite}

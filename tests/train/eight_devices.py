@@ -1,0 +1,69 @@
+"""Run by test_devices.py in a process of its own with eight simulated devices; prints JSON."""
+
+import json
+import os
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax
+import numpy as np
+import optax
+
+from jaxnets.train import mesh as meshes
+from jaxnets.train.state import init_state
+from jaxnets.train.step import jit_step, make_train_step, shard_map_step
+from tests.train.tiny import distance, plain_prepare, tiny_batch, tiny_net
+
+KEY = jax.random.key(0)
+
+
+def trained(devices: int, form: str, group: int, accumulation: int = 1):
+  """The state after three steps, and what their compiled program says."""
+  mesh = meshes.make_mesh(jax.devices()[:devices])
+  net, optimiser = tiny_net(norm_group=group), optax.sgd(0.05, 0.9)
+  init = jax.jit(
+    lambda key: init_state(net, optimiser, key, (1, 8, 8, 1)),
+    out_shardings=meshes.replicated(mesh),
+  )
+  state = init(KEY)
+  if form == "shard_map":
+    step = shard_map_step(
+      make_train_step(net, optimiser, plain_prepare(), axis=meshes.DATA), mesh
+    )
+  else:
+    parts = meshes.split_second(mesh)
+    step = jit_step(
+      make_train_step(
+        net, optimiser, plain_prepare(), accumulation=accumulation, parts_sharding=parts
+      ),
+      mesh,
+    )
+  for seed in range(3):
+    local = {k: np.asarray(v) for k, v in tiny_batch(16, seed=seed).items()}
+    state, metrics = step(state, meshes.global_batch(mesh, local), KEY)
+  # Devices sit on meshes of different sizes: compare on the host.
+  return jax.device_get((state, metrics))
+
+
+one, one_metrics = trained(1, "jit", 0)
+eight, eight_metrics = trained(8, "jit", 0)
+again, _ = trained(8, "jit", 0)
+grouped, _ = trained(8, "jit", 2)
+mapped, mapped_metrics = trained(8, "shard_map", 2)
+parts, _ = trained(8, "jit", 2, accumulation=2)
+print(
+  json.dumps(
+    {
+      "devices": len(jax.devices()),
+      "one_vs_eight": distance(one.params, eight.params),
+      "stats_one_vs_eight": distance(one.stats, eight.stats),
+      "eight_again": distance(eight.params, again.params),
+      "jit_vs_shard_map": distance(grouped.params, mapped.params),
+      "stats_jit_vs_shard_map": distance(grouped.stats, mapped.stats),
+      "global_vs_per_device_groups": distance(eight.params, grouped.params),
+      "parts_vs_whole": distance(parts.params, grouped.params),
+      "counts": [int(m["count"]) for m in (one_metrics, eight_metrics, mapped_metrics)],
+    }
+  )
+)

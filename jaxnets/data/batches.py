@@ -220,7 +220,11 @@ def _grain(make: Callable[[int], Batch | str], start: int, stop: int, workers: i
   batches = grain.MapDataset.range(start, stop).map(make).to_iter_dataset(options)
   if workers:
     batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
-  for batch in batches:
-    if isinstance(batch, str):
-      raise DataError(batch)
-    yield batch
+  iterator = iter(batches)
+  try:
+    for batch in iterator:
+      if isinstance(batch, str):
+        raise DataError(batch)
+      yield batch
+  finally:
+    iterator.close()  # ends threads and processes of a stream that is left early

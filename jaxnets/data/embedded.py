@@ -88,7 +88,9 @@ def synthetic(about: Info, split: str, rows: np.ndarray | None) -> Stored:
 
   The images are overlapping views, so that any size costs a few MB, whatever is touched.
   """
-  count, side = _NOISE_COUNTS[split], about.image_size
+  # Of noise any windows will do; picking some by index would copy them, gigabytes at 224 px.
+  count = _NOISE_COUNTS[split] if rows is None else len(rows)
+  side = about.image_size
   size = side * side * 3
   epoch = list(_NOISE_COUNTS).index(split)
   need = (count - 1) * _NOISE_STRIDE + size

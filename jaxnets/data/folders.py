@@ -67,7 +67,7 @@ def info(name: str, root: Path) -> Info:
 
 def test_split(counts: dict[str, int]) -> str:
   """The stored split in the test role: "test", else "validation", else a part of "train"."""
-  return next(split for split in ("test", "validation", "train") if counts.get(split))
+  return next((s for s in ("test", "validation") if counts.get(s)), "train")
 
 
 def stored(root: Path, about: Info, split: str, rows: np.ndarray | None) -> Stored:

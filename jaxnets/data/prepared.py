@@ -70,7 +70,7 @@ def info(name: str, path: Path) -> Info:
   """
   about = _metadata(name, path)
   height, width, channels = about.shape
-  largest = max(about.splits.values()) * height * width * channels
+  largest = max(about.splits.values(), default=0) * height * width * channels
   fixed = height == width > 0
   counts = {split: n for split, n in about.splits.items() if n}
   # The published test images of ILSVRC 2012 have no labels: papers report on validation.
@@ -96,7 +96,7 @@ def stored(path: Path, about: Info, split: str, rows: np.ndarray | None) -> Stor
     return _in_memory(about, path, split, np.arange(about.counts[split]) if rows is None else rows)
   source = _data_source(path, split)
   labels = _labels(about, path, split, source)
-  return select(Stored(labels, None, partial(_record, source, split)), rows)
+  return select(Stored(labels, None, partial(_record, source, path, split)), rows)
 
 
 def _in_memory(about: Info, path: Path, split: str, rows: np.ndarray) -> Stored:
@@ -115,8 +115,8 @@ def _in_memory(about: Info, path: Path, split: str, rows: np.ndarray) -> Stored:
   return Stored(labels, images, None)
 
 
-def _record(source, split: str, index: int) -> tuple[bytes, str]:
-  return source[index]["image"], f"record {index} of {split}"
+def _record(source, path: Path, split: str, index: int) -> tuple[bytes, str]:
+  return _read(source, [index], path)[0]["image"], f"record {index} of {split}"
 
 
 def _labels(about: Info, path: Path, split: str, source) -> np.ndarray:

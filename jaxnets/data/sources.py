@@ -93,8 +93,13 @@ def load(
   about = get_info()
   if image_size is not None:
     about = about._replace(image_size=image_size)
-  if split == "test" and about.test_split != "train":
-    return Source(about, split, *get_stored(about, about.test_split, None))
+  stored_split = about.test_split if split == "test" else "train"
+  if stored_split not in about.counts:
+    raise DataError(
+      f'data.name={name} stores {", ".join(about.counts) or "nothing"}: nothing for "{split}"'
+    )
+  if stored_split != "train":
+    return Source(about, split, *get_stored(about, stored_split, None))
   count = about.counts["train"]
   rows = _rows(split, count, validation, about.test_split == "train")
   if not len(rows):
@@ -117,7 +122,7 @@ def _rows(split: str, count: int, validation: float, carve_test: bool) -> np.nda
 
 
 def _carve(pool: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-  """(the rest, round(share * n) of `pool`), both sorted; depends on n only."""
+  """(the rest, round(share * n) of `pool`), both sorted; which ones depends on n only."""
   shuffled = pool[order.permutation(seed, 0, len(pool))]
   size = round(share * len(pool))
   return np.sort(shuffled[size:]), np.sort(shuffled[:size])

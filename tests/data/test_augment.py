@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -172,11 +175,24 @@ def test_what_happens_to_an_image_does_not_depend_on_its_batch(batch, step):
   assert np.array_equal(whole, np.concatenate(parts))
 
 
-def test_what_happens_to_an_image_does_not_depend_on_devices(batch, step):
-  count = min(len(jax.devices()), 4)
-  mesh = jax.make_mesh((count,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
-  rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
-  assert np.array_equal(step(KEY, batch), step(KEY, jax.device_put(batch, rows)))
+def test_what_happens_to_an_image_does_not_depend_on_devices():
+  code = f"""
+import jax, numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jaxnets.data import augment
+jax.config.update("jax_num_cpu_devices", 4)
+images = np.random.default_rng(0).integers(0, 256, (16, 24, 24, 3), np.uint8)
+batch = {{"image": images, "position": np.arange(16, dtype=np.uint32)}}
+mesh = jax.make_mesh((4,), ("batch",), axis_types=(AxisType.Auto,))
+rows = NamedSharding(mesh, PartitionSpec("batch"))
+step = jax.jit(lambda key, b: augment.augment(key, b, **{ALL!r}))
+whole = step(jax.random.key(0), jax.device_put(batch, jax.devices()[0]))
+parts = step(jax.random.key(0), jax.device_put(batch, rows))
+assert len(parts.sharding.device_set) == 4
+assert np.array_equal(whole, parts)
+"""
+  done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+  assert done.returncode == 0, done.stderr
 
 
 def test_turning_one_operation_on_moves_no_other_draw(batch):

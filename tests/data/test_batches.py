@@ -1,4 +1,5 @@
 import functools
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -119,6 +120,15 @@ def test_streamed_evaluation_is_a_central_crop(tmp_path):
   (batch,) = batches.eval_batches(source, batch=2, image_size=16, short_side=32)
   assert np.array_equal(batch["image"][0], ramp[8:24, 24:40])
   assert batch["mask"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_stream_that_is_left_early_leaves_no_process(photos, workers):
+  source = data.load(f"folder:{photos}", "train")
+  stream = batches.train_batches(source, seed=0, batch=2, image_size=8, workers=workers)
+  next(stream)
+  stream.close()
+  assert not multiprocessing.active_children()
 
 
 def test_a_damaged_photo_is_named(photos, tmp_path):

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -134,6 +135,26 @@ def test_a_damaged_prepared_set_is_named_and_prepared_again(tiny_mnist, tmp_path
   (path / "dataset_info.json").write_text("{")
   with pytest.raises(DataError, match=r"metadata .* damaged"):
     data.info("mnist", tmp_path)
+
+
+def test_a_set_without_the_split_of_a_role_says_what_it_stores(tiny_mnist, tmp_path):
+  path, _ = prepare("mnist", data_dir=tmp_path, source=tiny_mnist)
+  about = json.loads((path / "dataset_info.json").read_text())
+  about["splits"] = [split for split in about["splits"] if split["name"] == "test"]
+  (path / "dataset_info.json").write_text(json.dumps(about))
+  assert len(data.load("mnist", "test", data_dir=tmp_path).labels) == 20
+  with pytest.raises(DataError, match='stores test: nothing for "train"'):
+    data.load("mnist", "train", data_dir=tmp_path)
+
+
+def test_a_damaged_shard_is_named(tiny_mnist, tmp_path):
+  path, _ = prepare("mnist", data_dir=tmp_path, source=tiny_mnist)
+  shard = next(path.glob("mnist-test*"))
+  content = bytearray(shard.read_bytes())
+  content[200:2000] = bytes(1800)
+  shard.write_bytes(content)
+  with pytest.raises(DataError, match=r"mnist/3.0.1: records 0 to 19 cannot be read"):
+    verify("mnist", tmp_path)
 
 
 def test_records_of_another_format_are_refused(tiny_mnist, tmp_path):

@@ -102,6 +102,10 @@ def test_noise_of_any_size_costs_little_memory():
   assert last - first < 10e6
   assert not np.array_equal(source.images[0], source.images[49999])
   assert np.bincount(source.labels).min() > 4700
+  train = data.load("synthetic", "train", image_size=224)
+  assert len(train.labels) == len(train.images) == 45000
+  first, last = np.lib.array_utils.byte_bounds(train.images)
+  assert last - first < 10e6
 
 
 def test_photos_in_class_folders_have_roles(photos):

@@ -22,7 +22,7 @@ Examples = Iterable[tuple[int | str, dict]]
 
 
 def builder(name: str, source: Path):
-  """(TFDS builder class, images it must hold by split; {} where only the files know).
+  """(TFDS builder class, number of images that it must make by split).
 
   The published files are checked here, before anything is written.
   """

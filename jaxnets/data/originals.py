@@ -125,7 +125,7 @@ def all_found(name: str, source: Path) -> tuple[Path, ...] | None:
 
 
 def downloaded(name: str, directory: Path) -> Path:
-  """`directory` with the checked archives of a set in it; fetches those that are not there.
+  """`directory` with the archives of a set in it; fetches and checks those that are not there.
 
   Raises:
     DataError: no network, no such file any more, or another content.

@@ -32,12 +32,14 @@ def prepare(
     source: directory of the published files, or of class folders; None downloads the files.
   Raises:
     ConfigError: a name that cannot be prepared.
-    DataError: files that are not there, truncated or others.
+    DataError: files that are not there, truncated or others; a damaged set in the place.
   """
   _check_name(name, source)
   directory = data_directory(data_dir)
   with _writing(directory, name):
-    if (path := _whole(name, directory)) is not None:
+    if (path := prepared.find(name, directory)) is not None:
+      # What is there may be another's, or another format: it is judged, never replaced.
+      prepared.info(name, path)
       return path, False
     if source is None:
       found = originals.downloaded(name, directory / "downloads" / name)
@@ -80,18 +82,13 @@ def _writing(directory: Path, name: str) -> Iterator[None]:
     yield
 
 
-def _whole(name: str, directory: Path) -> Path | None:
-  path = prepared.find(name, directory)
-  with contextlib.suppress(DataError):
-    if path is not None and prepared.info(name, path):
-      return path
-  return None
-
-
 def _built(name: str, builder, counts: dict[str, int], directory: Path) -> Path:
   import tensorflow_datasets as tfds
 
   tfds.disable_progress_bar()
+  final = directory / name / str(builder.VERSION)
+  if final.exists():
+    raise DataError(f"{final} is there without being a prepared set\nremove it, or give --data_dir")
   work = Path(tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=directory))
   try:
     # TFDS prints the temporary directory.
@@ -103,14 +100,11 @@ def _built(name: str, builder, counts: dict[str, int], directory: Path) -> Path:
     about = prepared.info(name, path)
     if about.counts != counts:
       raise DataError(f"{name}: prepared {about.counts} images, wanted {counts}")
-    final = directory / path.relative_to(work)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    if final.exists():  # damaged, or it would have been found
-      os.replace(final, work / "damaged")
+    final.parent.mkdir(exist_ok=True)
     os.replace(path, final)
     return final
   except OSError as error:
-    raise DataError(f"{name}: cannot write to {directory}: {error}") from error
+    raise DataError(f"{name}: cannot prepare in {directory}: {error}") from error
   finally:
     shutil.rmtree(work, ignore_errors=True)
 

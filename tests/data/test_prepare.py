@@ -126,15 +126,23 @@ def test_two_preparations_wait_for_each_other(tiny_mnist, tmp_path):
   assert results[0][1]
 
 
-def test_a_damaged_prepared_set_is_named_and_prepared_again(tiny_mnist, tmp_path):
+def test_a_damaged_prepared_set_is_named_and_never_replaced(tiny_mnist, tmp_path):
   path, _ = prepare("mnist", data_dir=tmp_path, source=tiny_mnist)
-  next(path.glob("mnist-test*")).unlink()
-  with pytest.raises(DataError, match=r"mnist-test.array_record-00000-of-00001 is missing"):
-    data.info("mnist", tmp_path)
-  assert prepare("mnist", data_dir=tmp_path, source=tiny_mnist) == (path, True)
+  shard = next(path.glob("mnist-test*"))
+  content = shard.read_bytes()
+  shard.unlink()
+  for act in (data.info, lambda name, where: prepare(name, data_dir=where, source=tiny_mnist)):
+    with pytest.raises(DataError, match=r"mnist-test.array_record-00000-of-00001 is missing"):
+      act("mnist", tmp_path)
+  shard.write_bytes(content)
+  assert prepare("mnist", data_dir=tmp_path, source=tiny_mnist) == (path, False)
   (path / "dataset_info.json").write_text("{")
   with pytest.raises(DataError, match=r"metadata .* damaged"):
     data.info("mnist", tmp_path)
+  (path / "dataset_info.json").unlink()
+  with pytest.raises(DataError, match="without being a prepared set"):
+    prepare("mnist", data_dir=tmp_path, source=tiny_mnist)
+  assert shard.read_bytes() == content
 
 
 def test_a_set_without_the_split_of_a_role_says_what_it_stores(tiny_mnist, tmp_path):

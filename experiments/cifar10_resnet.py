@@ -12,15 +12,13 @@ Deviation: ResNet-110 starts with 400 steps of linear warm-up where the paper tr
 the training error is below 80 %.
 """
 
-from ml_collections import ConfigDict
-
 from jaxnets import config
 
 DEPTHS = (20, 32, 44, 56, 110, 1202)
 NETS = (*(f"resnet{d}" for d in DEPTHS), *(f"plain{d}" for d in DEPTHS))
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> config.Config:
   net, runlocal = config.read_arg(arg, NETS)
   c = config.base(f"cifar_{net}", "cifar10")
   c.data.normalise = "pixel"

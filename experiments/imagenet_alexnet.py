@@ -3,23 +3,21 @@
     python launch.py data prepare imagenet2012 --from=DIR_WITH_THE_TARS
     python launch.py --config=experiments/imagenet_alexnet.py:alexnet --workdir=runs/alexnet
 
-The recipe of the paper: 90 epochs of 128 images, SGD 0.01 with the rate inside the velocity, divided
-by 10 when the validation error stops falling, weight decay 5e-4, dropout, crops of 227 px from
-photos of 256 px, flips, PCA colour shift. Top-1 error in the paper 40.7 % (ILSVRC-2012 validation,
-10 views); 42.9 % for one centre crop in the Caffe replication.
+The recipe of the paper: 90 epochs of 128 images, SGD 0.01 with the rate inside the velocity,
+divided by 10 when the validation error stops falling, weight decay 5e-4, dropout, crops of 227 px
+from photos of 256 px, flips, PCA colour shift. Top-1 error in the paper 40.7 % (ILSVRC-2012
+validation, 10 views); 42.9 % for one centre crop in the Caffe replication.
 
 Deviations: crops of 227 px, which give the 55x55 map of the paper, where it says 224; the
 channels' means in place of the mean image. `alexnet_owt` is the one-tower net of 2014.
 """
-
-from ml_collections import ConfigDict
 
 from jaxnets import config
 
 NETS = ("alexnet", "alexnet_ungrouped", "alexnet_owt")
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> config.Config:
   net, runlocal = config.read_arg(arg, NETS)
   c = config.base(net, "imagenet2012")
   c.data.crop = "fixed"

@@ -5,15 +5,13 @@
 
 The recipe of the paper: 600,000 steps of 256 images, SGD 0.1 divided by 10 when the error stops
 falling, weight decay 1e-4, crops of 224 px from photos whose short side is 256 to 480 px, flips,
-colour shift. Top-1 error in the paper (10 views) 27.88 / 25.03 % for 18 / 34 layers (option A), 22.85
-/ 21.75 / 21.43 % for 50 / 101 / 152; plain nets 27.94 / 28.54 % for 18 / 34. One centre crop of the
-authors' released ResNet-50: 24.7 %.
+colour shift. Top-1 error in the paper (10 views) 27.88 / 25.03 % for 18 / 34 layers (option A),
+22.85 / 21.75 / 21.43 % for 50 / 101 / 152; plain nets 27.94 / 28.54 % for 18 / 34. One centre crop
+of the authors' released ResNet-50: 24.7 %.
 
 Deviations: the channels' means in place of the mean image; resnet50 and deeper have their stride on
 the 3x3 convolution (v1.5); `resnet50_v1` is the paper's.
 """
-
-from ml_collections import ConfigDict
 
 from jaxnets import config
 
@@ -22,7 +20,7 @@ NETS = ("resnet50", "resnet18_a", "resnet34_a", "plain18", "plain34", "resnet18"
         "resnext50_32x4d", "wide_resnet50_2")  # fmt: skip
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> config.Config:
   net, runlocal = config.read_arg(arg, NETS)
   c = config.base(net, "imagenet2012")
   c.data.crop = "scale_jitter"

@@ -4,15 +4,13 @@
     python launch.py --config=experiments/imagenet_vgg.py:vgg16 --workdir=runs/vgg16
 
 The recipe of the paper: 74 epochs of 256 images, SGD 0.01 divided by 10 when the validation error
-stops falling, weight decay 5e-4, dropout, crops of 224 px from photos whose short side is 256 to 512
-px, flips, colour shift. Top-1 error in the paper (table 3, scale jitter, dense evaluation) 25.6 % for
-D (vgg16) and 25.5 % for E (vgg19).
+stops falling, weight decay 5e-4, dropout, crops of 224 px from photos whose short side is 256 to
+512 px, flips, colour shift. Top-1 error in the paper (table 3, scale jitter, dense evaluation)
+25.6 % for D (vgg16) and 25.5 % for E (vgg19).
 
 Deviation: every net starts from Glorot's weights, which the paper found to make its start from the
 11-layer net unnecessary (section 3.1).
 """
-
-from ml_collections import ConfigDict
 
 from jaxnets import config
 
@@ -20,7 +18,7 @@ NETS = ("vgg16", "vgg11", "vgg11_lrn", "vgg13", "vgg16_c", "vgg19", "vgg11_bn", 
         "vgg16_bn", "vgg19_bn")  # fmt: skip
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> config.Config:
   net, runlocal = config.read_arg(arg, NETS)
   c = config.base(net, "imagenet2012", weight_init="glorot")
   c.data.crop = "scale_jitter"

@@ -5,12 +5,10 @@
 Expect over 98 % of the 500 test images right. The digits (8x8 px) are in scikit-learn's wheel.
 """
 
-from ml_collections import ConfigDict
-
 from jaxnets import config
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> config.Config:
   _, runlocal = config.read_arg(arg)
   c = config.base("cifar_resnet20", "digits", depth=14)
   c.data.image_size = 8

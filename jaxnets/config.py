@@ -1,8 +1,8 @@
 """Experiment configs: their fields, checks, identity, and how a file becomes one.
 
 A config is a locked `ConfigDict` of numbers, strings and tuples in the sections net, data, optim,
-train, eval and the seed. `FIELDS` is the one home of defaults, meanings and legal values; the axes
-of section net come from `jaxnets.nets.axes`. No JAX here.
+train, eval and the seed. The fields are those of `jaxnets.fields` and, in section net, the axes of
+`jaxnets.nets.axes`. No JAX here.
 """
 
 import hashlib
@@ -12,77 +12,19 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from jaxnets import nets
 from jaxnets.errors import ConfigError, did_you_mean
+from jaxnets.fields import FIELDS, check_field
+
+# A locked ConfigDict. Type checkers cannot see into it: its attributes are what FIELDS says.
+Config = Any
 
 
-class Field(NamedTuple):
-  """A config field: default, meaning with its unit, and what it may be."""
-
-  default: Any
-  meaning: str
-  choices: tuple[str, ...] = ()
-  low: float = -math.inf
-  high: float = math.inf
-
-
-FIELDS: dict[str, Field] = {
-  "data.name": Field("digits", "dataset; all of them: launch.py list data"),
-  "data.image_size": Field(32, "side of the images the net gets, px", low=1),
-  "data.validation": Field(0.1, "share of the training images carved out for validation", (), 0, 0.9),
-  "data.normalise": Field("channel", "mean and deviation per channel, or the mean image", ("channel", "pixel")),
-  "data.crop": Field("none", "training crop", ("none", "pad", "random_resized", "scale_jitter", "fixed")),
-  "data.pad": Field(4, "crop=pad: zeros on each side before the crop, px", low=0),
-  "data.crop_area": Field((0.08, 1.0), "crop=random_resized: share of the image's area"),
-  "data.crop_aspect": Field((0.75, 4 / 3), "crop=random_resized: width / height"),
-  "data.scales": Field((256, 480), "crop=scale_jitter or fixed: short side, from and to, px"),
-  "data.flip": Field(False, "flip training images left to right, half of the time"),
-  "data.lighting": Field(0.0, "deviation of AlexNet's PCA colour shift; 0 is off", low=0),
-  "data.colour": Field(0.0, "strength of brightness, contrast, saturation jitter; 0 is off", (), 0, 1),
-  "data.cutout": Field(0, "side of the square that is blanked, px; 0 is off", low=0),
-  "data.mixup": Field(0.0, "mixup's alpha; 0 is off", low=0),
-  "data.cutmix": Field(0.0, "cutmix's alpha; 0 is off", low=0),
-  "data.workers": Field(0, "processes that decode images of sets too large for memory", low=0),
-  "optim.name": Field("sgd", "optimiser", ("sgd", "lars", "lamb", "adamw")),
-  "optim.lr": Field(0.1, "peak learning rate for a batch of optim.lr_batch", low=0),
-  "optim.lr_batch": Field(128, "batch that optim.lr is stated for", low=1),
-  "optim.lr_scaling": Field("linear", "how lr follows the batch", ("linear", "sqrt", "none")),
-  "optim.momentum": Field(0.9, "of SGD and LARS", (), 0, 1),
-  "optim.nesterov": Field(False, "Nesterov's momentum"),
-  "optim.lr_in_velocity": Field(False, "v = m v - lr g (AlexNet, Caffe), not lr (m v + g)"),
-  "optim.weight_decay": Field(1e-4, "L2 factor; decoupled for adamw and lamb", low=0),
-  "optim.decay_mask": Field("all", "what decays: all parameters, or kernels only", ("all", "kernels")),
-  "optim.schedule": Field("cosine", "of the learning rate", ("constant", "step", "cosine", "poly", "plateau")),
-  "optim.warmup_steps": Field(0, "steps of linear warm-up from 0", low=0),
-  "optim.drops": Field((0.5, 0.75), "schedule=step: shares of the run after which lr drops"),
-  "optim.drop_factor": Field(0.1, "schedule=step or plateau: lr is multiplied by this", (), 0, 1),
-  "optim.poly_power": Field(2.0, "schedule=poly: lr (1 - step / steps) ^ power", low=0),
-  "optim.patience": Field(5, "schedule=plateau: evaluations without a better validation error", low=1),
-  "optim.clip_norm": Field(0.0, "largest norm of the gradient; 0 is off", low=0),
-  "train.batch": Field(128, "images per step, over all devices", low=1),
-  "train.steps": Field(0, "length of the run, steps; 0: given in epochs", low=0),
-  "train.epochs": Field(0.0, "length of the run, passes over the training images; 0: in steps", low=0),
-  "train.accumulation": Field(1, "parts that a batch is computed in, one after the other", low=1),
-  "train.norm_group": Field(0, "images per batch-norm statistics group; 0: the whole batch", low=0),
-  "train.precision": Field("float32", "of the computation", ("float32", "bfloat16")),
-  "train.form": Field("jit", "one program over all devices, or one per device", ("jit", "shard_map")),
-  "train.label_smoothing": Field(0.0, "share of the label spread over all classes", (), 0, 0.99),
-  "train.ema": Field(0.0, "decay of the average of the parameters that is evaluated; 0 is off", (), 0, 0.999999),
-  "train.log_every": Field(50, "steps between rows of metrics.jsonl", low=1),
-  "train.checkpoint_every": Field(500, "steps between checkpoints", low=1),
-  "train.keep": Field(2, "checkpoints kept", low=1),
-  "eval.batch": Field(500, "images per evaluation step", low=1),
-  "eval.every": Field(500, "steps between evaluations on the validation images", low=1),
-  "eval.scale": Field(256 / 224, "short side / crop of photos before the centre crop", (), 1, 4),
-  "seed": Field(0, "of initialisation, data order, augmentation and dropout", low=0),
-}  # fmt: skip
-
-
-def base(net: str, data: str = "digits", **axes) -> ConfigDict:
+def base(net: str, data: str = "digits", **axes) -> Config:
   """The default config for a net and a dataset; `axes` are axes of the net.
 
   It is locked: an experiment file completes it, `c.train.steps = 64_000`, and returns it; a field
@@ -122,7 +64,7 @@ def read_arg(arg: str, choices: Iterable[str] = ()) -> tuple[str, bool]:
   return (chosen[0] if chosen else choices[0] if choices else ""), runlocal
 
 
-def run_locally(config: ConfigDict, image_size: int = 28) -> ConfigDict:
+def run_locally(config: Config, image_size: int = 28) -> Config:
   """Shrinks an experiment to one CPU and under two minutes, for its `runlocal`.
 
   The embedded digits, an eighth of the width, 40 steps: it shows that everything works, not what
@@ -147,7 +89,7 @@ def run_locally(config: ConfigDict, image_size: int = 28) -> ConfigDict:
   return config
 
 
-def load(spec: str, overrides: Mapping[str, Any] | None = None) -> ConfigDict:
+def load(spec: str, overrides: Mapping[str, Any] | None = None) -> Config:
   """The locked config of an experiment file, "experiments/f.py" or "experiments/f.py:argument".
 
   Args:
@@ -167,7 +109,7 @@ def load(spec: str, overrides: Mapping[str, Any] | None = None) -> ConfigDict:
   return config
 
 
-def execute(spec: str) -> ConfigDict:
+def execute(spec: str) -> Config:
   """The config that the experiment file returns for its argument, locked, not yet checked."""
   name, _, arg = spec.partition(":")
   path = Path(name)
@@ -175,7 +117,8 @@ def execute(spec: str) -> ConfigDict:
     near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.py")])
     raise ConfigError(f'cannot find config "{name}".{near}')
   module_spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
-  assert module_spec is not None and module_spec.loader is not None
+  if module_spec is None or module_spec.loader is None:
+    raise ConfigError(f'config "{name}" is not a Python file')
   module = importlib.util.module_from_spec(module_spec)
   try:
     module_spec.loader.exec_module(module)
@@ -193,7 +136,7 @@ def execute(spec: str) -> ConfigDict:
   return config.lock()
 
 
-def override(config: ConfigDict, key: str, value: Any) -> None:
+def override(config: Config, key: str, value: Any) -> None:
   """Sets a dotted key to a value of the type it has; ConfigError otherwise."""
   known = flatten(config)
   if key not in known:
@@ -208,14 +151,14 @@ def override(config: ConfigDict, key: str, value: Any) -> None:
   _put(config, key, value)
 
 
-def rename_net(config: ConfigDict, name: str) -> None:
+def rename_net(config: Config, name: str) -> None:
   """Makes `name` the config's net, with that net's own axes; those of the net before are gone."""
   if name != config.net.name:
     with config.unlocked():
       config.net = _section({"name": name, **nets.axes(name)})
 
 
-def settle(config: ConfigDict, overridden: Iterable[str]) -> None:
+def settle(config: Config, overridden: Iterable[str]) -> None:
   """Lets an override win where two fields say one thing: a run's length in steps or in epochs."""
   overridden = set(overridden)
   train = config.train
@@ -225,7 +168,7 @@ def settle(config: ConfigDict, overridden: Iterable[str]) -> None:
     train.epochs = 0.0
 
 
-def check(config: ConfigDict) -> None:
+def check(config: Config) -> None:
   """Refuses values that cannot be meant, before anything is loaded or compiled.
 
   Raises:
@@ -241,7 +184,7 @@ def check(config: ConfigDict) -> None:
   train = config.train
   if bool(train.steps) == bool(train.epochs):
     raise ConfigError(
-      f"exactly one of train.steps (={train.steps}) and train.epochs (={train.epochs}) must be given"
+      f"exactly one of train.steps (={train.steps}) and train.epochs (={train.epochs}) must be set"
     )
   if train.batch % train.accumulation:
     raise ConfigError(divide("train.batch", train.batch, "train.accumulation", train.accumulation))
@@ -262,22 +205,6 @@ def check(config: ConfigDict) -> None:
     raise ConfigError(f"optim.drops (={drops}) must be rising shares of the run between 0 and 1")
 
 
-def check_field(key: str, value: Any, field: Field) -> None:
-  """Refuses a value of the wrong type, out of range, not finite, or not among the choices."""
-  if type(value) is not type(field.default):
-    wanted = type(field.default).__name__
-    raise ConfigError(f"{key} (={value!r}) must be {wanted}: {field.meaning}")
-  if field.choices and value not in field.choices:
-    hint = did_you_mean(value, field.choices)
-    raise ConfigError(f"{key} (={value!r}) must be one of {', '.join(field.choices)}.{hint}")
-  number = isinstance(value, int | float)
-  if number and not (math.isfinite(value) and field.low <= value <= field.high):
-    above, below = math.isfinite(field.low), math.isfinite(field.high)
-    wanted = f"between {field.low:g} and {field.high:g}" if above and below else "finite"
-    wanted = f"{field.low:g} or more" if above and not below else wanted
-    raise ConfigError(f"{key} (={value!r}) must be {wanted}: {field.meaning}")
-
-
 def divide(what: str, got: int, by: str, number: int) -> str:
   """The error text for a number that does not divide, with the nearest ones that do."""
   below = got // number * number
@@ -285,28 +212,30 @@ def divide(what: str, got: int, by: str, number: int) -> str:
   return f"{what} (={got}) must be a multiple of {by} (={number}); nearest: {nearest}"
 
 
-def normalises(config: ConfigDict) -> bool:
+def normalises(config: Config) -> bool:
   """Whether the config's net has batch normalisation."""
   return config.net.get("norm") == "batch"
 
 
-def flatten(config: ConfigDict | Mapping[str, Any]) -> dict[str, Any]:
+def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
   """{"net.depth": 20, ...}, in order."""
   flat = {}
   for key, value in config.items():
-    if isinstance(value, ConfigDict | Mapping):
+    if isinstance(value, ConfigDict):
+      value = value.to_dict()
+    if isinstance(value, Mapping):
       flat |= {f"{key}.{k}": v for k, v in flatten(value).items()}
     else:
       flat[key] = value
   return flat
 
 
-def to_json(config: ConfigDict) -> dict[str, Any]:
+def to_json(config: Config) -> dict[str, Any]:
   """Plain nested dicts; tuples become lists."""
   return json.loads(json.dumps(config.to_dict()))
 
 
-def from_json(values: Mapping[str, Any]) -> ConfigDict:
+def from_json(values: Mapping[str, Any]) -> Config:
   """The config whose `to_json` is `values`, as a run folder keeps it; never executes anything."""
   name = values["net"]["name"]
   config = base(name, values["data"]["name"])
@@ -315,7 +244,7 @@ def from_json(values: Mapping[str, Any]) -> ConfigDict:
   return config
 
 
-def digest(config: ConfigDict) -> str:
+def digest(config: Config) -> str:
   """The identity of a config: SHA-256 of its sorted JSON, 12 hexadecimal digits."""
   text = json.dumps(to_json(config), sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -334,11 +263,11 @@ def _pair(key: str, value: tuple) -> tuple[float, float]:
   return value
 
 
-def _section(values: Mapping[str, Any]) -> ConfigDict:
+def _section(values: Mapping[str, Any]) -> Config:
   return ConfigDict(values, sort_keys=False)  # in the order of FIELDS and of the axes
 
 
-def _put(config: ConfigDict, key: str, value: Any) -> None:
+def _put(config: Config, key: str, value: Any) -> None:
   *sections, last = key.split(".")
   for section in sections:
     config = config[section]

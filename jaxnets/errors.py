@@ -31,7 +31,7 @@ class DivergedError(JaxnetsError):
   exit_code = 4
 
 
-class Stopped(JaxnetsError):
+class StoppedError(JaxnetsError):
   """A signal ended the run after a checkpoint: the same command goes on."""
 
   def __init__(self, message: str, exit_code: int):

@@ -1,8 +1,8 @@
 """jaxnets: the laboratory for convolutional architecture in JAX.
 
-    python launch.py --config=experiments/FILE.py[:ARG] --workdir=DIR [--config.net.depth=56 ...]
-    python launch.py VERB ...
-    python launch.py VERB --help
+python launch.py --config=experiments/FILE.py[:ARG] --workdir=DIR [--config.net.depth=56 ...]
+python launch.py VERB ...
+python launch.py VERB --help
 """
 
 import importlib
@@ -98,21 +98,23 @@ def split_verb(words: list[str]) -> tuple[str, list[str]]:
 
 def define_common(values: flags.FlagValues) -> None:
   """The flags that every verb takes."""
-  define = {"flag_values": values}
-  flags.DEFINE_string("workdir", None, "run folder", **define)
-  flags.DEFINE_string(
-    "data_dir", None, "where prepared datasets are (else TFDS_DATA_DIR, else ~/tensorflow_datasets)",
-    **define,
-  )  # fmt: skip
-  flags.DEFINE_enum("platform", None, ["cpu", "gpu", "tpu"], "run there or not at all", **define)
-  flags.DEFINE_enum("format", "text", ["text", "json", "csv", "md"], "of the output", **define)
-  flags.DEFINE_bool("debug", False, "show where an error came from", **define)
+  place = "where prepared datasets are; else TFDS_DATA_DIR, else ~/tensorflow_datasets"
+  flags.DEFINE_string("workdir", None, "run folder", flag_values=values)
+  flags.DEFINE_string("data_dir", None, place, flag_values=values)
+  flags.DEFINE_enum(
+    "platform", None, ["cpu", "gpu", "tpu"], "run there or not at all", flag_values=values
+  )
+  flags.DEFINE_enum(
+    "format", "text", ["text", "json", "csv", "md"], "of the output", flag_values=values
+  )
+  flags.DEFINE_bool("debug", False, "show where an error came from", flag_values=values)
 
 
 def prepare_environment(values: flags.FlagValues) -> None:
   """Settings that JAX reads when it is imported, which is later."""
-  if values["platform"].value:
-    os.environ["JAX_PLATFORMS"] = {"gpu": "cuda"}.get(values.platform, values.platform)
+  platform = values.platform
+  if platform:
+    os.environ["JAX_PLATFORMS"] = "cuda" if platform == "gpu" else platform
   cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jaxnets" / "xla"
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
 
@@ -120,7 +122,7 @@ def prepare_environment(values: flags.FlagValues) -> None:
 def usage() -> str:
   """The help of the program."""
   verbs = "\n".join(f"  {verb:8}{text}" for verb, text in VERBS.items())
-  return f"{__doc__.strip()}\n\nVerbs:\n{verbs}\n\nExit codes: {EXIT_CODES}"
+  return f"{(__doc__ or '').strip()}\n\nVerbs:\n{verbs}\n\nExit codes: {EXIT_CODES}"
 
 
 def verb_usage(verb: str, module, values: flags.FlagValues) -> str:
@@ -131,7 +133,9 @@ def verb_usage(verb: str, module, values: flags.FlagValues) -> str:
     flag = values[name]
     lines.append(f"  --{name}: {flag.help}" + (f" ({flag.default})" if flag.default else ""))
   if verb in configs.VERBS:
-    lines.append("  --config: experiment file, FILE.py or FILE.py:ARG; --config.SECTION.FIELD=VALUE")
+    lines.append(
+      "  --config: experiment file, FILE.py or FILE.py:ARG; --config.SECTION.FIELD=VALUE"
+    )
   return "\n".join(lines)
 
 

@@ -1,14 +1,11 @@
 """--config=FILE.py:ARG and --config.SECTION.FIELD=VALUE, for the verbs that take them."""
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from absl import flags
 
 from jaxnets.errors import ConfigError, did_you_mean
-
-if TYPE_CHECKING:
-  from ml_collections import ConfigDict
 
 VERBS = ("train", "show")  # the verbs that take a config: run(values, arguments, chosen)
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?$", re.DOTALL)
@@ -18,7 +15,7 @@ class Chosen(NamedTuple):
   """The config of a command line, and where it came from."""
 
   spec: str  # FILE.py:ARG
-  config: "ConfigDict"
+  config: Any
   overridden: tuple[str, ...]  # dotted keys given on the command line
 
 

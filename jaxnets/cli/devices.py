@@ -4,7 +4,7 @@ from jaxnets.errors import ConfigError
 
 
 def find_devices(platform: str | None) -> str:
-  """"8 x TPU v4"; starts JAX's backend.
+  """ "8 x TPU v4"; starts JAX's backend.
 
   Raises:
     ConfigError: the platform that was asked for is not there.

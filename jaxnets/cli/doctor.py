@@ -3,7 +3,7 @@
     python launch.py doctor [--devices] [--format=text|json|csv|md]
 
 Quick by default: versions are read from the installed packages, devices are guessed from their
-drivers. --devices starts JAX and asks it. Exit code 3 when something that training needs is missing.
+drivers. --devices starts JAX and asks it. Exit code 3 when training lacks something.
 """
 
 import importlib.metadata
@@ -40,10 +40,10 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     _row("jaxnets", __version__, True),
     *packages(),
     *extras(),
-    *devices(values["devices"].value),
-    *places(values["data_dir"].value),
+    *devices(values.devices),
+    *places(values.data_dir),
   ]
-  table.show(rows, values["format"].value)
+  table.show(rows, values.format)
   return 3 if any(row["state"] == "missing" for row in rows) else 0
 
 
@@ -62,7 +62,9 @@ def extras() -> list[dict[str, Any]]:
   for extra, package in EXTRAS.items():
     version = _version(package)
     value = f"{package} {version}" if version else ""
-    rows.append(_row(f"extra {extra}", value, bool(version), f'pip install "jaxnets[{extra}]"', "absent"))
+    rows.append(
+      _row(f"extra {extra}", value, bool(version), f'pip install "jaxnets[{extra}]"', "absent")
+    )
   return rows
 
 
@@ -99,7 +101,9 @@ def places(data_dir: str | None) -> list[dict[str, Any]]:
     _row("data_dir", str(directory), True),
     _row("data ready", " ".join(ready), True),
     _row("compile cache", str(cache), _writable(cache), "set JAX_COMPILATION_CACHE_DIR", "absent"),
-    _row("disk free here", f"{free:.0f} GiB", free > FREE_GIB, f"{FREE_GIB:g} GiB or more", "absent"),
+    _row(
+      "disk free here", f"{free:.0f} GiB", free > FREE_GIB, f"{FREE_GIB:g} GiB or more", "absent"
+    ),
   ]
 
 

@@ -13,7 +13,7 @@ from absl import flags
 
 from jaxnets import runs
 from jaxnets.cli import table
-from jaxnets.cli.train import start_logging
+from jaxnets.cli.logs import said_to
 from jaxnets.errors import ConfigError
 
 
@@ -29,26 +29,23 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   """Prints split, step, metrics and protocol."""
   if arguments:
     raise ConfigError(f'eval takes flags only, not "{arguments[0]}"; the run is --workdir=DIR')
-  if not values["workdir"].value:
+  if not values.workdir:
     raise ConfigError("--workdir is missing: which run?\nFor example --workdir=runs/quickstart")
-  workdir = Path(values["workdir"].value).absolute()
+  workdir = Path(values.workdir).absolute()
   saved = runs.read_json(workdir / "config.json")
   if saved is None:
     raise ConfigError(f"{workdir} holds no run: it has no config.json")
 
-  start_logging(None)
   from jaxnets.cli.devices import find_devices
   from jaxnets.config import from_json
 
-  find_devices(values["platform"].value)
+  find_devices(values.platform)
   from jaxnets.train.evaluate import evaluate_run
 
-  with runs.locked(workdir):
-    row = evaluate_run(
-      from_json(saved), workdir, values["split"].value, values["data_dir"].value
-    )
-  if values["format"].value == "json":
+  with runs.locked(workdir), said_to():
+    row = evaluate_run(from_json(saved), workdir, values.split, values.data_dir)
+  if values.format == "json":
     print(json.dumps(row, indent=1))
   else:
-    table.show([row], values["format"].value)
+    table.show([row], values.format)
   return 0

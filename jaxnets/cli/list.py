@@ -35,7 +35,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
       f"Lists: {' '.join(KINDS)}; patterns need quotes: list nets 'resnet*'"
     )
   pattern = patterns[0] if patterns else "*"
-  form = values["format"].value
+  form = values.format
   tables = {"nets": nets, "data": data, "experiments": experiments}
   chosen = {}
   for kind in kinds or (["nets"] if patterns else KINDS):

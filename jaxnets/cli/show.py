@@ -1,7 +1,7 @@
 """Show a config with where each value comes from, or the axes of a net.
 
-    python launch.py show --config=experiments/quickstart.py [--config.net.depth=20 ...]
-    python launch.py show resnet50
+python launch.py show --config=experiments/quickstart.py [--config.net.depth=20 ...]
+python launch.py show resnet50
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -> int:
   """Prints one row per field."""
-  form = values["format"].value
+  form = values.format
   if chosen is None and len(arguments) == 1:
     table.show(net_rows(arguments[0]), form)
     return 0
@@ -37,17 +37,18 @@ def config_rows(chosen: Chosen) -> list[dict[str, Any]]:
   """key, value, origin (default, file or flag), meaning of every field."""
   from jaxnets import config as configuration
   from jaxnets import nets
+  from jaxnets.fields import FIELDS
   from jaxnets.nets.meanings import meaning
 
   values = configuration.flatten(chosen.config)
   axes = nets.axes(values["net.name"])
   defaults = {f"net.{k}": v for k, v in axes.items()}
-  defaults |= {k: f.default for k, f in configuration.FIELDS.items()}
+  defaults |= {k: f.default for k, f in FIELDS.items()}
   rows = []
   for key, value in values.items():
     unchanged = key in defaults and defaults[key] == value
     origin = "flag" if key in chosen.overridden else "default" if unchanged else "file"
-    field = configuration.FIELDS.get(key)
+    field = FIELDS.get(key)
     text = field.meaning if field else meaning(key.removeprefix("net."))
     rows.append({"key": key, "value": _text(value), "origin": origin, "meaning": text})
   return rows

@@ -42,7 +42,8 @@ def show(rows: Sequence[Mapping[str, Any]], form: str, *, title: str = "") -> No
   room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
   for line in [columns, *cells]:
     padded = [
-      cell.rjust(w) if n else cell.ljust(w) for cell, w, n in zip(line, widths, numeric, strict=True)
+      cell.rjust(w) if n else cell.ljust(w)
+      for cell, w, n in zip(line, widths, numeric, strict=True)
     ]
     print("  ".join(padded).rstrip()[:room])
 

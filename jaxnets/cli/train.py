@@ -7,20 +7,19 @@ Leaves a run folder; the same command again resumes it, or says that it is done.
 
 import json
 import logging
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from absl import flags
 
 from jaxnets import __version__, runs
 from jaxnets.cli.configs import Chosen, required
-from jaxnets.errors import ConfigError, DivergedError, JaxnetsError, Stopped
-
-if TYPE_CHECKING:
-  from ml_collections import ConfigDict
+from jaxnets.cli.logs import said_to
+from jaxnets.errors import ConfigError, JaxnetsError
 
 log = logging.getLogger("jaxnets")
+
+STATES = {4: "diverged", 75: "interrupted", 130: "interrupted"}  # by exit code; others failed
 
 
 def define(values: flags.FlagValues) -> None:
@@ -37,20 +36,21 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
   if arguments:
     raise ConfigError(f'train takes flags only, not "{arguments[0]}"; values go as --flag=value')
   spec, config, _ = required(chosen)
-  if not values["workdir"].value:
+  if not values.workdir:
     raise ConfigError(
       "--workdir is missing: where shall the run be kept?\nFor example --workdir=runs/first"
     )
-  workdir = Path(values["workdir"].value).absolute()
+  workdir = Path(values.workdir).absolute()
   with runs.locked(workdir):
-    summary = _resumable(workdir, config, values["resume"].value)
+    summary = _resumable(workdir, config, values.resume)
     if summary is None:
-      summary = _train(values, config, workdir)
-  show_result(summary, workdir, spec, values["format"].value)
+      with said_to(workdir / "log.txt"):
+        summary = _train(values, config, workdir)
+  show_result(summary, workdir, spec, values.format)
   return 0
 
 
-def _resumable(workdir: Path, config: "ConfigDict", resume: str) -> dict | None:
+def _resumable(workdir: Path, config: Any, resume: str) -> dict | None:
   """The summary when the run is done, else None; refuses a folder that holds another run."""
   from jaxnets.config import differences, to_json
 
@@ -73,37 +73,27 @@ def _resumable(workdir: Path, config: "ConfigDict", resume: str) -> dict | None:
   return summary if summary and summary["state"] == "done" else None
 
 
-def _train(values: flags.FlagValues, config: "ConfigDict", workdir: Path) -> dict:
-  start_logging(workdir)
+def _train(values: flags.FlagValues, config: Any, workdir: Path) -> dict:
   import jax
 
   from jaxnets.cli.devices import find_devices
-  from jaxnets.config import digest, to_json
+  from jaxnets.config import digest
   from jaxnets.train.loop import fit
 
-  devices = find_devices(values["platform"].value)
+  devices = find_devices(values.platform)
   log.info(
     "jaxnets %s | jax %s | %s | workdir %s | config %s",
     __version__, jax.__version__, devices, workdir, digest(config),
   )  # fmt: skip
-  fresh = not (workdir / "config.json").exists()
   try:
-    summary = fit(config, workdir, values["data_dir"].value)
-  except DivergedError as error:
-    _note(workdir, "diverged", error)
-    raise
-  except Stopped as error:
-    _note(workdir, "interrupted", error)
-    raise
-  except KeyboardInterrupt:
-    runs.end(workdir, "interrupted", 130)
-    raise
-  except Exception as error:
+    summary = fit(config, workdir, values.data_dir)
+  except (Exception, KeyboardInterrupt) as error:
     log.debug("traceback", exc_info=error)  # in full in log.txt
-    if not fresh or (workdir / "config.json").exists():
-      _note(workdir, "failed", error)
+    if (workdir / "run.json").exists():
+      code = error.exit_code if isinstance(error, JaxnetsError) else 1
+      code = 130 if isinstance(error, KeyboardInterrupt) else code
+      runs.end(workdir, STATES.get(code, "failed"), code, str(error))
     raise
-  del to_json
   runs.end(workdir, "done", 0)
   return summary
 
@@ -124,26 +114,3 @@ def show_result(summary: dict, workdir: Path, spec: str, form: str) -> None:
   print(f"  python launch.py eval --workdir={shown}")
   print(f"  python launch.py show --config={spec}")
   print("  python launch.py list nets 'cifar*'")
-
-
-def start_logging(workdir: Path | None) -> None:
-  """What is said goes to standard error and, in more detail, to log.txt in the run folder."""
-  from absl import logging as absl_logging
-
-  absl_logging.set_verbosity(absl_logging.ERROR)  # orbax narrates every file at INFO
-  log.setLevel(logging.DEBUG)
-  log.propagate = False
-  log.handlers.clear()
-  console = logging.StreamHandler(sys.stderr)
-  console.setLevel(logging.INFO)
-  console.setFormatter(logging.Formatter("%(message)s"))
-  log.addHandler(console)
-  if workdir is not None:
-    file = logging.FileHandler(workdir / "log.txt")
-    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(file)
-
-
-def _note(workdir: Path, state: str, error: Exception) -> None:
-  code = error.exit_code if isinstance(error, JaxnetsError) else 1
-  runs.end(workdir, state, code, str(error))

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from jaxnets import runs
+from jaxnets.config import Config
 from jaxnets.data import Source
 from jaxnets.data.batches import eval_batches
 from jaxnets.errors import ConfigError
@@ -45,16 +45,14 @@ def evaluate(experiment: Experiment, state: State, source: Source) -> dict[str, 
   return {name: value / count for name, value in totals.items()} | {"count": int(count)}
 
 
-def protocol(config: ConfigDict) -> str:
+def protocol(config: Config) -> str:
   """How the final numbers were measured, in words that two comparable runs share."""
   size = config.data.image_size
   average = "averaged parameters" if config.train.ema else "parameters"
   return f"last step, {average}, one view of {size}x{size} px"
 
 
-def evaluate_run(
-  config: ConfigDict, workdir: Path, split: str, data_dir: str | None
-) -> dict[str, Any]:
+def evaluate_run(config: Config, workdir: Path, split: str, data_dir: str | None) -> dict[str, Any]:
   """Evaluates the newest checkpoint of a run folder, whose lock the caller holds.
 
   Args:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-from ml_collections import ConfigDict
 
 from jaxnets import cost, data, nets
-from jaxnets.config import divide, normalises
+from jaxnets.config import Config, divide, normalises
 from jaxnets.errors import ConfigError
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
@@ -20,7 +19,7 @@ from jaxnets.train.step import jit_step, make_eval_step, make_train_step, shard_
 class Experiment(NamedTuple):
   """A config made into functions: what `fit` and `evaluate` need, nothing of it trained yet."""
 
-  config: ConfigDict
+  config: Config
   info: data.Info
   mesh: jax.sharding.Mesh
   net: nets.Net
@@ -37,7 +36,7 @@ class Experiment(NamedTuple):
   data_dir: str | None
 
 
-def build(config: ConfigDict, data_dir: str | None = None) -> Experiment:
+def build(config: Config, data_dir: str | None = None) -> Experiment:
   """Everything of a config that can be wrong is found here, before anything compiles.
 
   Raises:
@@ -99,7 +98,7 @@ def build(config: ConfigDict, data_dir: str | None = None) -> Experiment:
   )  # fmt: skip
 
 
-def load(config: ConfigDict, split: str, data_dir: str | None) -> data.Source:
+def load(config: Config, split: str, data_dir: str | None) -> data.Source:
   """The images of a role: "train", "validation" or "test"."""
   return data.load(
     config.data.name,
@@ -110,7 +109,7 @@ def load(config: ConfigDict, split: str, data_dir: str | None) -> data.Source:
   )
 
 
-def build_net(config: ConfigDict, classes: int, size: int, channels: int) -> nets.Net:
+def build_net(config: Config, classes: int, size: int, channels: int) -> nets.Net:
   """The config's net, traced once on one image of its size; nothing is computed.
 
   Raises:
@@ -121,20 +120,11 @@ def build_net(config: ConfigDict, classes: int, size: int, channels: int) -> net
   net = nets.build(
     name, classes=classes, dtype=train.precision, norm_group=train.norm_group, **axes
   )
-  try:
-    jax.eval_shape(lambda key: net.init(key, (1, size, size, channels)), jax.random.key(0))
-  except ConfigError as error:
-    if "image too small" not in str(error):
-      raise
-    smallest = nets.smallest_image(name, channels=channels, **axes)
-    raise ConfigError(
-      f"data.image_size (={size}) is too small for {name}; smallest: {smallest}"
-      + ("\nOr, for small images, net.stem=small" if axes.get("stem") == "imagenet" else "")
-    ) from error
+  jax.eval_shape(lambda key: net.init(key, (1, size, size, channels)), jax.random.key(0))
   return net
 
 
-def check_divisible(config: ConfigDict, devices: int) -> None:
+def check_divisible(config: Config, devices: int) -> None:
   """Refuses a batch that does not split evenly over devices and parts."""
   train = config.train
   part = devices * train.accumulation

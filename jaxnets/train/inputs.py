@@ -1,4 +1,4 @@
-"""From the batches of a dataset to what the net sees: augmented, resized, normalised, on the device."""
+"""From a dataset's batches to what the net sees: augmented, resized, normalised, on the device."""
 
 from typing import Any
 
@@ -54,12 +54,14 @@ def make_prepares(
       "Use data.crop=random_resized, scale_jitter or fixed"
     )
   if lighting and channels != 3:
-    raise ConfigError(f"data.lighting (={lighting}) shifts colours, but {name} has {channels} channel")
+    raise ConfigError(
+      f"data.lighting (={lighting}) shifts colours, but {name} has {channels} channel"
+    )
   channel_mean, std = channel_statistics(source)
-  mean = channel_mean
+  mean, std = jnp.asarray(channel_mean), jnp.asarray(std)
   if normalise == "pixel":
-    mean, std = mean_image(source), std.mean()
-    mean = augment.resize(jnp.asarray(mean)[None], image_size)[0]
+    mean, std = jnp.asarray(mean_image(source)), std.mean()
+    mean = augment.resize(mean[None], image_size)[0]
   options = {
     # Streamed images were cut on the host, while they were decoded.
     "crop_area": crop_area if crop == "random_resized" and in_memory else (),
@@ -82,7 +84,10 @@ def make_prepares(
     key = jax.random.fold_in(jax.random.fold_in(key, 0x6D6978), batch["position"][0])
     if mixup and cutmix:
       choose, key = jax.random.split(key)
-      mixed, cut = augment.mixup(key, images, target, mixup), augment.cutmix(key, images, target, cutmix)
+      mixed, cut = (
+        augment.mixup(key, images, target, mixup),
+        augment.cutmix(key, images, target, cutmix),
+      )
       return jax.tree.map(lambda a, b: jnp.where(jax.random.bernoulli(choose), a, b), mixed, cut)
     if mixup:
       return augment.mixup(key, images, target, mixup)

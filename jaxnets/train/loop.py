@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from jaxnets import runs
-from jaxnets.config import to_json
+from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
-from jaxnets.errors import DivergedError, Stopped
+from jaxnets.errors import DivergedError, StoppedError
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
 from jaxnets.train.checkpoint import Checkpoints
@@ -27,7 +26,7 @@ from jaxnets.train.state import State, digest
 log = logging.getLogger("jaxnets")
 
 
-def fit(config: ConfigDict, workdir: Path, data_dir: str | None = None) -> dict[str, Any]:
+def fit(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str, Any]:
   """Trains the config's network in the run folder `workdir`, from where it was left.
 
   The caller holds the folder's lock. Two runs of one config give the same bits, also when one of
@@ -39,7 +38,7 @@ def fit(config: ConfigDict, workdir: Path, data_dir: str | None = None) -> dict[
   Raises:
     ConfigError, DataError: as `build`.
     DivergedError: the loss or the gradient is not finite; the last finite checkpoint is kept.
-    Stopped: SIGINT or SIGTERM; a checkpoint is kept.
+    StoppedError: SIGINT or SIGTERM; a checkpoint is kept.
   """
   experiment = build(config, data_dir)
   runs.begin(workdir, to_json(config), _facts(experiment))
@@ -100,7 +99,7 @@ def train(
       if stopped() and not last:
         checkpoints.wait()
         number = stopped()
-        raise Stopped(
+        raise StoppedError(
           f"stopped by {signal.Signals(number).name} at step {step} of {experiment.steps}; "
           f"checkpoint kept\nRun the same command to go on",
           130 if number == signal.SIGINT else 75,

@@ -10,7 +10,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 DATA = "data"
 
 
-def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
   """A mesh of all devices (or of those given) along "data"."""
   devices = jax.devices() if devices is None else devices
   # Explicit axes, the default, would make shardings part of every type inside the nets.

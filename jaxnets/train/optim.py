@@ -56,7 +56,9 @@ def make_schedule(
   }[name]()
   if not warmup_steps:
     return course
-  return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_steps), course], [warmup_steps])
+  return optax.join_schedules(
+    [optax.linear_schedule(0.0, peak, warmup_steps), course], [warmup_steps]
+  )
 
 
 def make_optimiser(

@@ -13,7 +13,7 @@ def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def smooth(target: jax.Array, share: float) -> jax.Array:
-  """Spreads `share` of every target over all classes. Szegedy et al. 2015 (1512.00567), section 7."""
+  """Spreads `share` of every target over all classes. Szegedy et al. 2015b, section 7."""
   return optax.smooth_labels(target, share)
 
 

@@ -67,8 +67,8 @@ def make_train_step(
       return gradient(state, images, target, label, key)
 
     def part(_, inputs):
-      *arrays, number = inputs
-      return None, gradient(state, *arrays, jax.random.fold_in(key, number))
+      images, target, label, number = inputs
+      return None, gradient(state, images, target, label, jax.random.fold_in(key, number))
 
     # Runs of consecutive images, so that batch-norm groups are the same with and without parts.
     parts = [x.reshape(accumulation, -1, *x.shape[1:]) for x in (images, target, label)]

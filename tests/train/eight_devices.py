@@ -28,9 +28,7 @@ def trained(devices: int, form: str, group: int, accumulation: int = 1):
   )
   state = init(KEY)
   if form == "shard_map":
-    step = shard_map_step(
-      make_train_step(net, optimiser, plain_prepare(), axis=meshes.DATA), mesh
-    )
+    step = shard_map_step(make_train_step(net, optimiser, plain_prepare(), axis=meshes.DATA), mesh)
   else:
     parts = meshes.split_second(mesh)
     step = jit_step(

@@ -83,7 +83,10 @@ def test_the_rate_follows_the_batch_it_is_stated_for(scaling, rate):
 
 @pytest.mark.parametrize("name", ["sgd", "lars", "lamb", "adamw"])
 def test_with_the_kernel_mask_nothing_else_decays(name):
-  params = {"conv": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}, "norm": {"scale": jnp.ones(2)}}
+  params = {
+    "conv": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)},
+    "norm": {"scale": jnp.ones(2)},
+  }
   zero = jax.tree.map(jnp.zeros_like, params)
   optimiser = optim.make_optimiser(
     name, optax.constant_schedule(0.1), weight_decay=0.1, decay_mask="kernels"
@@ -95,9 +98,7 @@ def test_with_the_kernel_mask_nothing_else_decays(name):
 
 
 def test_clipping_bounds_the_norm_of_the_gradient():
-  optimiser = optim.make_optimiser(
-    "sgd", optax.constant_schedule(1.0), momentum=0.0, clip_norm=1.0
-  )
+  optimiser = optim.make_optimiser("sgd", optax.constant_schedule(1.0), momentum=0.0, clip_norm=1.0)
   np.testing.assert_allclose(run(optimiser, [30.0], 0.0), -1.0, rtol=1e-6)
 
 

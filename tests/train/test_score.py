@@ -24,7 +24,9 @@ def test_smoothing_spreads_its_share_over_all_classes():
   np.testing.assert_allclose(smoothed, [[0.925, 0.025, 0.025, 0.025]], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("label", "k", "right"), [(0, 1, 1), (1, 1, 0), (1, 2, 1), (3, 5, 0), (3, 6, 1)])
+@pytest.mark.parametrize(
+  ("label", "k", "right"), [(0, 1, 1), (1, 1, 0), (1, 2, 1), (3, 5, 0), (3, 6, 1)]
+)
 def test_a_label_is_correct_when_fewer_than_k_classes_are_ahead(label, k, right):
   assert score.correct(LOGITS[:1], jnp.array([label]), k)[0] == right
 

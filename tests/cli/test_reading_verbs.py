@@ -1,0 +1,60 @@
+"""The verbs that only read never import JAX, and answer at once."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 0.3  # processor time, so that a busy machine does not count
+VERBS = [
+  ["list", "nets"], ["list", "data"], ["list", "experiments"], ["show", "resnet50"],
+  ["show", "--config=experiments/cifar10_resnet.py:resnet56"], ["doctor"], ["--help"],
+  ["data", "info", "digits"],
+]  # fmt: skip
+PROBE = """
+import sys
+from jaxnets.cli import main
+code = main(["launch.py", *sys.argv[1:]])
+heavy = {"jax", "flax", "tensorflow_datasets", "grain", "orbax"} & set(sys.modules)
+print(code, sorted(heavy), file=sys.stderr)
+"""
+
+
+def spent(words: list[str]) -> tuple[float, str]:
+  """Processor seconds of a fresh process, and the last line on its standard error."""
+  before = resource.getrusage(resource.RUSAGE_CHILDREN)
+  result = subprocess.run(
+    [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, cwd=ROOT,
+    env=os.environ, check=True,
+  )  # fmt: skip
+  after = resource.getrusage(resource.RUSAGE_CHILDREN)
+  seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+  return seconds, result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_it_answers_at_once_without_jax(words):
+  runs = [spent(words) for _ in range(3)]
+  assert {line for _, line in runs} == {"0 []"}
+  assert min(seconds for seconds, _ in runs) < SECONDS
+
+
+@pytest.mark.parametrize("words", [["list", "nets", "vgg*"], ["show", "vgg16"], ["doctor"]])
+def test_every_format_says_the_same(words):
+  said = {}
+  for form in ("text", "json", "csv", "md"):
+    result = subprocess.run(
+      [sys.executable, "launch.py", *words, f"--format={form}"],
+      capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    said[form] = result.stdout
+  rows = json.loads(said["json"])
+  assert len(said["csv"].splitlines()) >= len(rows) + 1
+  assert len(said["md"].splitlines()) == len(rows) + 2
+  first = str(next(iter(rows[0].values())))
+  assert all(first in text for text in said.values())

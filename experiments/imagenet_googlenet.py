@@ -6,8 +6,9 @@
 As published: two auxiliary heads of weight 0.3, dropout, crops of 8 to 100 % of the photo's area
 and aspect 3/4 to 4/3, colour distortion, momentum 0.9, the average of the parameters evaluated.
 The paper gives neither batch nor learning rate: those are Caffe's (bvlc_googlenet quick_solver:
-0.01, polynomial decay of power 0.5, 60 epochs, weight decay 2e-4), its rate taken for 256 images. Top-1 error of that
-replication 31.3 %, top-5 11.1 % (one centre crop); the paper's top-5 error is 10.07 %.
+0.01, polynomial decay of power 0.5, 60 epochs, weight decay 2e-4), its rate taken for 256 images.
+Top-1 error of that replication 31.3 %, top-5 11.1 % (one centre crop); the paper's top-5 error is
+10.07 %.
 """
 
 from jaxnets import config

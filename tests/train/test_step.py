@@ -98,8 +98,8 @@ def test_the_auxiliary_heads_add_their_weight_to_the_loss():
   after, _ = step(state, tiny_batch(), KEY)
   moved = {name: np.asarray(after.params[name] - weights[name]) for name in weights}
   assert np.abs(moved["main"]).max() > 0
-  np.testing.assert_allclose(moved["one"], 0.3 * moved["main"], rtol=1e-5)
-  np.testing.assert_allclose(moved["two"], 0.3 * moved["main"], rtol=1e-5)
+  np.testing.assert_allclose(moved["one"], 0.3 * moved["main"], rtol=1e-5, atol=1e-7)
+  np.testing.assert_allclose(moved["two"], 0.3 * moved["main"], rtol=1e-5, atol=1e-7)
 
 
 def test_a_loss_that_is_not_finite_is_told():

@@ -1,4 +1,4 @@
-"""Do deeper plain nets train worse, and do shortcuts mend it?  He et al. 2015, figure 6, in minutes.
+"""Do deeper plain nets train worse, and do shortcuts mend it?  Figure 6 of He et al., in minutes.
 
     python launch.py --config=experiments/digits_depth.py:plain20 --workdir=runs/plain20
     python docs/figures.py --runs=runs/digits_depth

@@ -15,8 +15,8 @@ def norm(
 ) -> Callable[..., jax.Array]:
   """The normalisation layer called `kind`, as a function of (x, train).
 
-  "batch" (statistics over `group` images), "group" (Wu and He 2018, 32 groups of channels, or as
-  many as divide them) or "none".
+  "batch" (statistics over `group` images), "group" (Wu and He 2018: 32 groups of channels, or as
+  many of two or more as divide them) or "none".
   """
   if kind == "batch":
     return BatchNorm(group=group, epsilon=epsilon, scale_init=scale_init, name=name)
@@ -68,7 +68,9 @@ class GroupNorm(nn.Module):
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     del train  # the same in training and evaluation
     channels = x.shape[-1]
-    groups = next(g for g in range(min(self.groups, channels), 0, -1) if channels % g == 0)
+    # Two channels or more in each: on maps of one pixel a group of one value would be all zeros.
+    most = max(1, min(self.groups, channels // 2))
+    groups = next(g for g in range(most, 0, -1) if channels % g == 0)
     scale = self.param("scale", self.scale_init, (channels,))
     bias = self.param("bias", nn.initializers.zeros, (channels,))
     grouped = x.reshape(x.shape[0], -1, groups, channels // groups).astype(jnp.float32)

@@ -16,7 +16,7 @@ import pytest
 from jaxnets import nets
 from jaxnets.nets.variants import AXES, CHOICES
 
-POINTS = int(os.environ.get("JAXNETS_POINTS", "6"))
+POINTS = int(os.environ.get("JAXNETS_POINTS", "3"))
 CLASSES, BATCH, FILLINGS = 5, 4, 4
 
 # Small values of the axes that have no list of choices; two or three each, so that shapes recur.
@@ -43,7 +43,7 @@ VALUES = {
     "remat": ((), (1, 3)),
   },
   "googlenet": {
-    "depth": (10, 12, 22),
+    "depth": (10, 12, 14),
     "units": ((), (1, 1, 1), (1, 2, 1)),
     "branches": (
       ("1x1", "3x3", "5x5", "pool"),
@@ -51,13 +51,15 @@ VALUES = {
       ("3x3",),
       ("1x1", "pool"),
     ),
-    "bottleneck": (0.5, 1.0, 2.0),
+    "width": (0.04,),
+    "bottleneck": (0.5, 1.0),
     "large_kernel": (3, 5),
     "aux_weight": (0.3,),
     "aux_dropout": (0.0, 0.4),
     "remat": ((), (4,), (3, 5)),
   },
   "inception_v3": {
+    "width": (0.04,),
     "depth": (33, 38),
     "units": ((), (1, 1, 1), (1, 2, 1)),
     "aux_weight": (0.4,),
@@ -74,14 +76,14 @@ VALUES = {
     "remat": ((), (2,)),
   },
 }
-# Pixels with the small stem and with the other: the last convolutions still see 2x2 or more, so
-# that group normalisation, whose groups may hold one channel, has more than one value each.
+# Pixels with the small stem and with the other: no map shrinks so far that averaging makes it
+# constant, which normalisation would turn into zeros.
 SIDES = {
   "mlp": (6, 6),
   "alexnet": (31, 131),
   "vgg": (17, 32),
-  "googlenet": (10, 79),
-  "inception_v3": (11, 107),
+  "googlenet": (16, 127),
+  "inception_v3": (15, 139),
   "resnet": (8, 32),
 }
 
@@ -138,14 +140,19 @@ def run(net, side, channels, number):
 
 def cancelled(path, fields):
   """Whether the loss cannot depend on a parameter: a bias that batch norm takes out again."""
-  layer, kind = path[-2].key, path[-1].key
+  *_, layer, kind = (key.key for key in path)
   return kind == "bias" and layer.startswith("conv") and fields["norm"] == "batch"
 
 
 @pytest.mark.parametrize("family", SIDES)
-@pytest.mark.parametrize("number", range(POINTS))
-def test_any_point_runs_and_each_of_its_parameters_has_a_gradient(family, number):
+def test_any_point_runs_and_each_of_its_parameters_has_a_gradient(family):
+  for number in range(POINTS):
+    check_point(family, number)
+
+
+def check_point(family, number):
   name, fields, side, norm_group = draw_point(family, number)
+  point = f"point {number} of {family}: {name} {fields}, {side} px, norm_group {norm_group}"
   net = nets.build(name, classes=CLASSES, norm_group=norm_group, **fields)
   assert net.fields == fields
 
@@ -154,11 +161,11 @@ def test_any_point_runs_and_each_of_its_parameters_has_a_gradient(family, number
   for filling in range(FILLINGS):
     loss, gradients = run(net, side, 3, 1000 * number + filling)
     leaves = jax.tree_util.tree_leaves_with_path(gradients)
-    assert np.isfinite(loss)
-    assert all(np.isfinite(leaf).all() for _, leaf in leaves)
+    assert np.isfinite(loss), point
+    assert all(np.isfinite(leaf).all() for _, leaf in leaves), point
     zeros = {jax.tree_util.keystr(path) for path, leaf in leaves if not np.any(leaf)}
     silent = zeros if silent is None else silent & zeros
     if not silent:
       return
   by_design = {jax.tree_util.keystr(path) for path, _ in leaves if cancelled(path, fields)}
-  assert silent <= by_design, f"{name} {fields}"
+  assert silent <= by_design, point

@@ -151,7 +151,6 @@ def test_images_without_a_batch_are_refused():
     ("alexnet", {}, 67),  # 67 -> conv1 15 -> 7 -> 3 -> 1
     ("vgg11", {}, 32),  # five halvings
     ("googlenet_aux", {"depth": 10}, 79),  # 79 -> 40 -> 20 -> 10 -> 5, a window of the head
-    ("inception_v3", {"units": (1, 1, 1)}, 75),  # 75 -> 37 -> 35 -> 17 -> 15 -> 7 -> 3 -> 1
   ],
 )
 def test_the_smallest_image_is_found_and_said(name, fields, side):

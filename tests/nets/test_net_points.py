@@ -1,8 +1,10 @@
 """Random points of each family's axes: all build, and every parameter learns.
 
 The nets run forward and backward with real numbers, one operation at a time: what compiles is then
-shared by all points, and a point costs less than a second. JAXNETS_POINTS sets how many a family
-gets; the points are the same ones in the same order every time.
+shared by all points of a family, and after the first ones a point costs 0.1 to 3 seconds.
+JAXNETS_POINTS sets how many a family gets; they are the same ones in the same order every time.
+
+    JAXNETS_POINTS=300 pytest tests/nets/test_net_points.py
 """
 
 import os
@@ -16,7 +18,7 @@ import pytest
 from jaxnets import nets
 from jaxnets.nets.variants import AXES, CHOICES
 
-POINTS = int(os.environ.get("JAXNETS_POINTS", "3"))
+POINTS = int(os.environ.get("JAXNETS_POINTS", "2"))
 CLASSES, BATCH, FILLINGS = 5, 4, 4
 
 # Small values of the axes that have no list of choices; two or three each, so that shapes recur.

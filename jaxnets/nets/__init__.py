@@ -101,7 +101,7 @@ def build(
   def init(key, shape):
     import jax.numpy as jnp
 
-    with _saying_how_small(name, fields):
+    with _plain_errors(name, fields):
       variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
     return variables["params"], variables.get("batch_stats", {})
 
@@ -109,19 +109,19 @@ def build(
     if images.ndim != 4:
       raise ValueError(f"images (={images.shape}) must be [batch, height, width, channels]")
     variables = {"params": params, "batch_stats": stats}
-    if not train:
-      return Output(net.apply(variables, images, train=False), (), stats)
-    logits, updates = net.apply(
-      variables,
-      images,
-      train=True,
-      rngs=None if key is None else {"dropout": key},
-      mutable=["batch_stats", "aux"],
-    )
+    with _plain_errors(name, fields):
+      if not train:
+        return Output(net.apply(variables, images, train=False), (), stats)
+      logits, updates = net.apply(
+        variables,
+        images,
+        train=True,
+        rngs=None if key is None else {"dropout": key},
+        mutable=["batch_stats", "aux"],
+      )
     heads = updates.get("aux", {})
-    return Output(
-      logits, tuple(heads[h][0] for h in sorted(heads)), updates.get("batch_stats", stats)
-    )
+    aux = tuple(heads[head][0] for head in sorted(heads))
+    return Output(logits, aux, updates.get("batch_stats", stats))
 
   values = {f: getattr(net, f) for f in axes(name)}
   return Net(name, values, getattr(net, "aux_weight", 0.0), init, apply)
@@ -157,8 +157,10 @@ def smallest_image(name: str, **fields) -> int:
 
 
 @contextlib.contextmanager
-def _saying_how_small(name: str, fields: dict[str, Any]):
-  """Adds to the error of an image that is too small which one would do."""
+def _plain_errors(name: str, fields: dict[str, Any]):
+  """Says of images that are too small, or of another size than the parameters, what would do."""
+  from flax.errors import ScopeParamShapeError
+
   from jaxnets.nets.parts import ImageSizeError
 
   try:
@@ -167,6 +169,11 @@ def _saying_how_small(name: str, fields: dict[str, Any]):
     side = smallest_image(name, **fields)
     small = "" if fields.get("stem") == "small" else ", or net.stem=small"
     raise ImageSizeError(f"{error}\n{name} takes images of {side}x{side} or more{small}") from None
+  except ScopeParamShapeError as error:
+    raise ImageSizeError(
+      f"parameters of {name} do not fit these images: {str(error).split(' (http')[0]}\n"
+      "Give images of the size that the parameters were made for, or a net with net.head=gap"
+    ) from None
 
 
 def count_parameters(params) -> int:

@@ -15,7 +15,7 @@ Initialiser = Callable[..., jax.Array]
 
 
 class ImageSizeError(ConfigError):
-  """A window does not fit into the map that it meets."""
+  """A window does not fit into the map that it meets, or parameters do not fit the images."""
 
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {

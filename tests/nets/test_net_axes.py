@@ -145,6 +145,13 @@ def test_images_without_a_batch_are_refused():
     net.apply(params, stats, jnp.zeros((4, 4, 1)))
 
 
+def test_images_of_another_size_than_the_parameters_are_refused():
+  net = nets.build("mlp")
+  params, stats = net.init(KEY, (1, 4, 4, 1))
+  with pytest.raises(ConfigError, match=r"do not fit these images.*\n.*net.head=gap"):
+    net.apply(params, stats, jnp.zeros((1, 5, 5, 1)))
+
+
 @pytest.mark.parametrize(
   ("name", "fields", "side"),
   [

@@ -38,5 +38,6 @@ def get_config(arg: str = "") -> config.Config:
   c.eval.every = 5_000
   if runlocal:
     config.run_locally(c, image_size=32)
+    c.net.units = (1, 3, 1)
     c.train.ema = 0.9  # 40 steps are too few for a longer memory
   return c

@@ -25,6 +25,8 @@ from jaxnets.train.state import State, digest
 
 log = logging.getLogger("jaxnets")
 
+AHEAD = 8  # steps that may be under way on the devices, each with its batch
+
 
 def fit(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str, Any]:
   """Trains the config's network in the run folder `workdir`, from where it was left.
@@ -74,14 +76,18 @@ def train(
     for step, batch in zip(
       range(start + 1, experiment.steps + 1), training_batches(experiment, start), strict=False
     ):
-      step_function = step_function or compiled(experiment.train_step, state, batch, key)
+      if step_function is None:
+        step_function = compiled(experiment.train_step, state, batch, key)
+        since = time.monotonic()
       state, metrics = step_function(state, batch, key)
       pending.append(metrics)
+      if len(pending) > AHEAD:
+        jax.block_until_ready(pending[-AHEAD])
 
       last = step == experiment.steps
       save = step % config.checkpoint_every == 0 or last or bool(stopped())
       if step % config.log_every == 0 or save or step % every == 0:
-        row = training_row(experiment, step, pending)
+        row = training_row(experiment, state, step, pending)
         seconds, since, pending = time.monotonic() - since, time.monotonic(), []
         row["images_per_second"] = round(row["count"] / seconds, 1)
         runs.append_metrics(workdir, row)
@@ -133,19 +139,26 @@ def compiled(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any
   return program
 
 
-def training_row(experiment: Experiment, step: int, pending: list[Any]) -> dict[str, Any]:
+def learning_rate(experiment: Experiment, state: State, step: int) -> float:
+  """The rate that the step numbered `step`, from 1, was taken with."""
+  scale = 1.0 if experiment.plateau is None else float(state.plateau.scale)
+  return float(experiment.schedule(step - 1)) * scale
+
+
+def training_row(
+  experiment: Experiment, state: State, step: int, pending: list[Any]
+) -> dict[str, Any]:
   """The row of metrics.jsonl for the steps whose metrics are pending, the last being `step`.
 
   Raises:
     DivergedError: naming the first step whose loss or gradient is not finite.
   """
   rows = jax.device_get(pending)
-  rates = [float(experiment.schedule(s)) for s in range(step - len(rows), step)]
-  for row, rate, number in zip(rows, rates, range(step - len(rows) + 1, step + 1), strict=True):
+  for number, row in enumerate(rows, start=step - len(rows) + 1):
     if not row["finite"]:
       raise DivergedError(
-        f"loss or gradient is not finite at step {number} (learning rate {rate:.4g}); "
-        "the last finite checkpoint is kept\n"
+        f"loss or gradient is not finite at step {number} (learning rate "
+        f"{learning_rate(experiment, state, number):.4g}); the last finite checkpoint is kept\n"
         f"Try a smaller optim.lr, optim.warmup_steps={max(100, step // 10)}, or optim.clip_norm=1.0"
       )
   count = sum(float(row["count"]) for row in rows)
@@ -155,7 +168,7 @@ def training_row(experiment: Experiment, step: int, pending: list[Any]) -> dict[
     "split": "train",
     **means,
     "count": int(count),
-    "lr": rates[-1],
+    "lr": learning_rate(experiment, state, step),
     "grad_norm": float(rows[-1]["grad_norm"]),
   }
 

@@ -10,6 +10,8 @@ import importlib.util
 import inspect
 import json
 import math
+import re
+import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,12 +129,17 @@ def execute(spec: str) -> Config:
     if arg and not takes_arg:
       raise ConfigError(f'takes no argument "{arg}"')
     config = get_config(arg) if takes_arg else get_config()
-  except (AttributeError, TypeError) as error:
-    raise ConfigError(f"{name}: {error}") from error
   except ConfigError as error:
     raise ConfigError(f"{name} {error}") from error
-  except (SyntaxError, ImportError) as error:
-    raise ConfigError(f"{name} cannot be read: {error}") from error
+  except Exception as error:  # whatever a file of the user's may do
+    text = str(error)
+    if hint := re.search(r'Did you mean "\w+"\?', text):
+      text = f"{text.splitlines()[0].split(' object')[0]} {hint[0]}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    at = f", line {lines[-1]}" if lines else ""
+    raise ConfigError(f"{name}{at}: {type(error).__name__}: {text.splitlines()[0]}") from error
+  if not isinstance(config, ConfigDict):
+    raise ConfigError(f"{name}: get_config returned {type(config).__name__}, not a config")
   return config.lock()
 
 
@@ -195,6 +202,11 @@ def check(config: Config) -> None:
     raise ConfigError(
       f"train.accumulation (={train.accumulation}) splits the batch, so batch-norm statistics need "
       f"a size of their own\nSet train.norm_group, for example to {part}"
+    )
+  if config.optim.schedule == "plateau" and not config.data.validation:
+    raise ConfigError(
+      "optim.schedule=plateau follows the validation error, but data.validation (=0.0) keeps no "
+      "images for it"
     )
   for key in ("crop_area", "crop_aspect", "scales"):
     low, high = _pair(f"data.{key}", config.data[key])

@@ -84,7 +84,9 @@ FIELDS: dict[str, Field] = {
   "eval.batch": Field(500, "images per evaluation step", low=1),
   "eval.every": Field(500, "steps between evaluations on the validation images", low=1),
   "eval.scale": Field(256 / 224, "short side / crop of photos before the centre crop", (), 1, 4),
-  "seed": Field(0, "of initialisation, data order, augmentation and dropout", low=0),
+  "seed": Field(
+    0, "of initialisation, data order, augmentation and dropout", low=0, high=2**32 - 1
+  ),
 }
 
 
@@ -96,6 +98,8 @@ def check_field(key: str, value: Any, field: Field) -> None:
   if field.choices and value not in field.choices:
     hint = did_you_mean(value, field.choices)
     raise ConfigError(f"{key} (={value!r}) must be one of {', '.join(field.choices)}.{hint}")
+  if isinstance(value, tuple) and not all(type(v) in (int, float) for v in value):
+    raise ConfigError(f"{key} (={value!r}) must hold numbers: {field.meaning}")
   number = isinstance(value, int | float)
   if number and not (math.isfinite(value) and field.low <= value <= field.high):
     above, below = math.isfinite(field.low), math.isfinite(field.high)

@@ -23,17 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from jaxnets import __version__
-from jaxnets.errors import ConfigError
+from jaxnets.errors import ConfigError, DataError
 
 SCHEMA = 1
-STATES = ("running", "done", "diverged", "interrupted", "failed")
 
 
 def write_json(path: Path, values: Any) -> None:
   """Writes `values` beside `path` and renames: old or new, never a part."""
   partial = path.with_name(f".{path.name}.{os.getpid()}")
   with open(partial, "w") as file:
-    json.dump(values, file, indent=1)
+    json.dump(values, file, indent=1, allow_nan=False)
     file.write("\n")
     file.flush()
     os.fsync(file.fileno())
@@ -71,7 +70,7 @@ def locked(workdir: Path) -> Iterator[None]:
     except OSError:
       file.seek(0)
       owner = file.read().strip() or "another process"
-      raise ConfigError(f"{workdir} is in use by {owner}\nUse a new --workdir, or wait") from None
+      raise ConfigError(f"{workdir} is in use by {owner}; wait for it to end") from None
     file.truncate(0)
     file.write(f"process {os.getpid()} on {socket.gethostname()}")
     file.flush()
@@ -84,24 +83,29 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
   Args:
     workdir: the run folder, locked by the caller.
     config: the resolved config.
-    facts: devices and whatever else the run wants to be known by.
+    facts: of this start: devices, data_fingerprint, and whatever else it wants to be known by.
+
+  Raises:
+    DataError: the run began with other data.
   """
-  write_json(workdir / "config.json", config)
   before = read_json(workdir / "run.json") or {}
-  starts = [*before.get("starts", []), _now()]
+  old, new = before.get("data_fingerprint"), facts.get("data_fingerprint")
+  if old is not None and old != new:
+    raise DataError(
+      f"the data of {workdir} are not those that it began with (fingerprint {old}, now {new})\n"
+      "Use a new --workdir, or the --data_dir of before"
+    )
+  now = {"time": _now(), "host": socket.gethostname(), "argv": sys.argv, "code": code_hash(),
+         "jaxnets": __version__, "python": sys.version.split()[0], **facts}  # fmt: skip
+  write_json(workdir / "config.json", config)
   write_json(
     workdir / "run.json",
     {
       "schema": SCHEMA,
       "state": "running",
-      "argv": sys.argv,
-      "jaxnets": __version__,
-      "code": code_hash(),
-      "python": sys.version.split()[0],
-      "host": socket.gethostname(),
-      "starts": starts,
+      **{name: value for name, value in now.items() if name != "time"},
       "test_reads": before.get("test_reads", 0),
-      **facts,
+      "starts": [*before.get("starts", []), now],
     },
   )
 
@@ -124,7 +128,7 @@ def note_test_read(workdir: Path) -> int:
 def append_metrics(workdir: Path, row: dict[str, Any]) -> None:
   """Adds a row to metrics.jsonl."""
   with open(workdir / "metrics.jsonl", "a") as file:
-    file.write(json.dumps(row) + "\n")
+    file.write(json.dumps(row, allow_nan=False) + "\n")
 
 
 def read_metrics(workdir: Path) -> list[dict[str, Any]]:
@@ -140,9 +144,17 @@ def read_metrics(workdir: Path) -> list[dict[str, Any]]:
   return rows
 
 
-def trim_metrics(workdir: Path, step: int) -> None:
-  """Drops the rows after `step`: a resumed run writes them again."""
-  rows = [r for r in read_metrics(workdir) if r["step"] <= step]
+def trim_metrics(workdir: Path, step: int, *, training_only_at_last: bool = False) -> None:
+  """Drops the rows after `step`, which a resumed run writes again.
+
+  With `training_only_at_last` the evaluations at `step` go too.
+  """
+  rows = [
+    row
+    for row in read_metrics(workdir)
+    if row["step"] < step
+    or (row["step"] == step and (row["split"] == "train" or not training_only_at_last))
+  ]
   path = workdir / "metrics.jsonl"
   partial = path.with_name(f".{path.name}.{os.getpid()}")
   partial.write_text("".join(json.dumps(r) + "\n" for r in rows))

@@ -121,7 +121,7 @@ def test_an_argument_is_a_choice_and_perhaps_runlocal(arg, expected):
 def test_an_experiment_that_cannot_be_read_is_told_by_name(tmp_path):
   broken = tmp_path / "broken.py"
   broken.write_text("def get_config(:\n")
-  with pytest.raises(ConfigError, match="broken.py cannot be read"):
+  with pytest.raises(ConfigError, match="broken.py: SyntaxError"):
     config.execute(str(broken))
   broken.write_text("x = 1\n")
   with pytest.raises(ConfigError, match="get_config"):

@@ -28,6 +28,9 @@ VERBS = {
   "doctor": "what this machine has and lacks",
   "data": "prepare, describe and verify datasets",
 }
+# Modules whose packages have another name.
+PACKAGES = {"absl": "absl-py", "ml_collections": "ml-collections", "PIL": "pillow",
+            "orbax": "orbax-checkpoint", "tensorflow_datasets": "tensorflow-datasets"}  # fmt: skip
 EXIT_CODES = """0 done, 1 unexpected, 2 usage or config, 3 data or extra missing, 4 diverged,
             75 stopped and resumable, 130 interrupted"""
 
@@ -41,6 +44,9 @@ def main(argv: list[str]) -> int:
     return _report(error, error.exit_code, debug)
   except flags.Error as error:
     return _report(_flag_error(str(error)), ConfigError.exit_code, debug)
+  except ModuleNotFoundError as error:
+    package = PACKAGES.get(error.name or "", error.name)
+    return _report(f"{package} is not installed\npip install {package}", 3, debug)
   except BrokenPipeError:  # the reader of our output has seen enough
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
@@ -83,16 +89,16 @@ def dispatch(argv: list[str]) -> int:
 
 
 def split_verb(words: list[str]) -> tuple[str, list[str]]:
-  """The verb, wherever it stands among the flags, and the other words; "train" when none."""
+  """The verb, which comes first or after flags of the form --flag=value; "train" when none."""
   for i, word in enumerate(words):
-    value = i > 0 and words[i - 1].startswith("-") and "=" not in words[i - 1]
-    if word.startswith("-") or (value and word not in VERBS):
-      continue
-    if word not in VERBS:
-      raise ConfigError(
-        f'there is no verb "{word}".{did_you_mean(word, VERBS)}\nVerbs: {" ".join(VERBS)}'
-      )
-    return word, words[:i] + words[i + 1 :]
+    if not word.startswith("-"):
+      if word not in VERBS:
+        raise ConfigError(
+          f'there is no verb "{word}".{did_you_mean(word, VERBS)}\nVerbs: {" ".join(VERBS)}'
+        )
+      return word, words[:i] + words[i + 1 :]
+    if "=" not in word and word.lstrip("-") not in ("debug", "help", "h"):
+      break  # what follows is the value of this flag
   return "train", words
 
 
@@ -146,7 +152,7 @@ def script() -> None:
 
 def _flag_error(text: str) -> str:
   """absl's message in our words."""
-  unknown = re.match(r"Unknown command line flag '(\w+)'(?:\. Did you mean: (\w+))?", text)
+  unknown = re.match(r"Unknown command line flag '([\w.]+)'(?:\. Did you mean: (\w+))?", text)
   if unknown:
     hint = f" Did you mean --{unknown[2]}?" if unknown[2] else ""
     return f"there is no flag --{unknown[1]}.{hint}"

@@ -42,8 +42,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   find_devices(values.platform)
   from jaxnets.train.evaluate import evaluate_run
 
+  data_dir = values.data_dir or (runs.read_json(workdir / "run.json") or {}).get("data_dir")
   with runs.locked(workdir), said_to():
-    row = evaluate_run(from_json(saved), workdir, values.split, values.data_dir)
+    row = evaluate_run(from_json(saved), workdir, values.split, data_dir)
   if values.format == "json":
     print(json.dumps(row, indent=1))
   else:

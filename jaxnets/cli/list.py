@@ -36,7 +36,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     )
   pattern = patterns[0] if patterns else "*"
   form = values.format
-  tables = {"nets": nets, "data": data, "experiments": experiments}
+  tables = {"nets": nets, "data": lambda: data(values.data_dir), "experiments": experiments}
   chosen = {}
   for kind in kinds or (["nets"] if patterns else KINDS):
     chosen[kind] = [r for r in tables[kind]() if fnmatch.fnmatch(r["name"], pattern)]
@@ -73,15 +73,17 @@ def nets() -> list[dict[str, Any]]:
   ]
 
 
-def data() -> list[dict[str, Any]]:
-  """One row per dataset known by name, with whether it is ready here."""
+def data(data_dir: str | None) -> list[dict[str, Any]]:
+  """One row per dataset known by name or prepared, with whether it is ready."""
   from jaxnets import data as room
   from jaxnets.errors import DataError
 
   rows = []
-  for name in room.names():
+  root = room.data_directory(data_dir)
+  prepared = sorted(p.parent.parent.name for p in root.glob("*/*/dataset_info.json"))
+  for name in dict.fromkeys((*room.names(), *prepared)):
     try:
-      info = room.info(name)
+      info = room.info(name, data_dir)
       facts = {"ready": True, "images": sum(info.counts.values()), "classes": len(info.classes),
                "image_size": info.image_size}  # fmt: skip
     except DataError:

@@ -19,7 +19,8 @@ from jaxnets.errors import ConfigError, JaxnetsError
 
 log = logging.getLogger("jaxnets")
 
-STATES = {4: "diverged", 75: "interrupted", 130: "interrupted"}  # by exit code; others failed
+# The state of a run in run.json, by its exit code; all others are "failed".
+STATES = {0: "done", 4: "diverged", 75: "interrupted", 130: "interrupted"}
 
 
 def define(values: flags.FlagValues) -> None:
@@ -70,7 +71,9 @@ def _resumable(workdir: Path, config: Any, resume: str) -> dict | None:
       f"{', '.join(listed)}{more})\nUse a new --workdir, or the config of {workdir}/config.json"
     )
   summary = runs.read_json(workdir / "summary.json")
-  return summary if summary and summary["state"] == "done" else None
+  if summary and (runs.read_json(workdir / "run.json") or {}).get("state") != STATES[0]:
+    runs.end(workdir, STATES[0], 0)  # killed after its last word
+  return summary
 
 
 def _train(values: flags.FlagValues, config: Any, workdir: Path) -> dict:
@@ -94,7 +97,7 @@ def _train(values: flags.FlagValues, config: Any, workdir: Path) -> dict:
       code = 130 if isinstance(error, KeyboardInterrupt) else code
       runs.end(workdir, STATES.get(code, "failed"), code, str(error))
     raise
-  runs.end(workdir, "done", 0)
+  runs.end(workdir, STATES[0], 0)
   return summary
 
 

@@ -40,6 +40,7 @@ def augment(
   batch: Mapping[str, Array],
   *,
   crop_area: tuple[float, ...] = (),
+  crop_aspect: tuple[float, float] = _ASPECT,
   pad: int = 0,
   flip: bool = False,
   colour: float = 0.0,
@@ -56,6 +57,7 @@ def augment(
     key: of the run.
     batch: {"image": uint8 [batch, h, w, c], "position": uint32 [batch]}.
     crop_area: (least, largest) share of `random_resized_crop`, to the stored size (square).
+    crop_aspect: its (least, largest) width / height.
     pad: px of `pad_crop`.
     flip: mirror half of the images.
     colour: strength of brightness, contrast and saturation alike, in [0, 1].
@@ -66,7 +68,8 @@ def augment(
   """
   images = batch["image"].astype(jnp.float32)
   keys = image_keys(key, batch["position"])
-  options = (crop_area, pad, flip, colour, lighting, cutout)
+  crop = (crop_area, crop_aspect) if crop_area else ()
+  options = (crop, pad, flip, colour, lighting, cutout)
   for number, (value, operation) in enumerate(zip(options, _OPERATIONS, strict=True)):
     if value:
       own = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
@@ -237,7 +240,7 @@ def _blend(rows: Array, share: Array) -> Array:
 
 # In the order of `augment`; a row's place is part of its keys.
 _OPERATIONS = (
-  lambda key, image, value, fill: random_resized_crop(key, image, image.shape[0], value),
+  lambda key, image, value, fill: random_resized_crop(key, image, image.shape[0], *value),
   lambda key, image, value, fill: pad_crop(key, image, value, fill),
   lambda key, image, value, fill: flip(key, image),
   lambda key, image, value, fill: colour(key, image, value, value, value),

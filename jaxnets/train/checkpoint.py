@@ -44,8 +44,14 @@ class Checkpoints:
     self._unsigned = step
 
   def wait(self) -> None:
-    """Returns when all that was saved is on disk; signs it with the SHA-256 of its files."""
+    """Returns when all that was saved is on disk and signed."""
     self._manager.wait_until_finished()
+    self.sign()
+
+  def sign(self) -> None:
+    """Signs the last saved step with the SHA-256 of its files, if it is on disk by now."""
+    if self._manager.is_saving_in_progress():
+      return
     if self._unsigned is not None and jax.process_index() == 0:
       step, kept = self._unsigned, {str(s) for s in self._manager.all_steps()}
       write_json(self._signature(step), _file_sums(self.directory / str(step)))

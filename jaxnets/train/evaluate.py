@@ -1,6 +1,7 @@
 """Evaluation: every image of a split counts exactly once."""
 
 import contextlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from jaxnets import runs
 from jaxnets.config import Config
 from jaxnets.data import Source
 from jaxnets.data.batches import eval_batches
-from jaxnets.errors import ConfigError
+from jaxnets.errors import ConfigError, DivergedError
 from jaxnets.train import mesh as meshes
 from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.experiment import Experiment, build, load
@@ -21,6 +22,7 @@ def evaluate(experiment: Experiment, state: State, source: Source) -> dict[str, 
   """Mean loss (nats), top-1 and top-5 accuracy (fractions) and the number of images.
 
   Raises:
+    DivergedError: the loss is not finite.
     RuntimeError: the images counted are not the images of the split; never in a sound build.
   """
   section, devices = experiment.config.data, experiment.mesh.size
@@ -41,6 +43,11 @@ def evaluate(experiment: Experiment, state: State, source: Source) -> dict[str, 
     totals = sums if totals is None else {name: totals[name] + sums[name] for name in sums}
   if totals is None or totals["count"] != len(source.labels):
     raise RuntimeError(f"{len(source.labels)} images in {source.split}, counted: {totals}")
+  if not math.isfinite(totals["loss"]):
+    raise DivergedError(
+      f"the loss on the {source.split} images is not finite at step {int(state.step)}\n"
+      "Try a smaller optim.lr, optim.warmup_steps, or optim.clip_norm=1.0"
+    )
   count = totals.pop("count")
   return {name: value / count for name, value in totals.items()} | {"count": int(count)}
 

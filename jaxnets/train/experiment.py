@@ -15,6 +15,9 @@ from jaxnets.train.inputs import make_prepares
 from jaxnets.train.state import State, init_state
 from jaxnets.train.step import jit_step, make_eval_step, make_train_step, shard_map_step
 
+# Fields of section data that say what is read, not what is done to it on the device.
+OF_THE_HOST = ("name", "validation", "scales", "workers")
+
 
 class Experiment(NamedTuple):
   """A config made into functions: what `fit` and `evaluate` need, nothing of it trained yet."""
@@ -52,6 +55,12 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
   validation = load(config, "validation", data_dir) if config.data.validation else None
   steps = train.steps or math.ceil(train.epochs * len(training.labels) / train.batch)
 
+  if config.optim.schedule == "plateau" and config.eval.every > steps:
+    raise ConfigError(
+      f"eval.every (={config.eval.every}) must be less than the run's {steps} steps with "
+      "optim.schedule=plateau, which follows the evaluations"
+    )
+
   o = config.optim
   peak = optim.peak_rate(o.lr, o.lr_batch, o.lr_scaling, train.batch)
   schedule = optim.make_schedule(
@@ -68,8 +77,9 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
     shape = (1, size, size, info.channels)
     return init_state(net, optimiser, key, shape, ema=bool(train.ema), plateau=plateau)
 
+  section = {k: v for k, v in config.data.items() if k not in OF_THE_HOST}
   prepare_training, prepare_evaluation = make_prepares(
-    training, classes=len(info.classes), **config.data.to_dict()
+    training, classes=len(info.classes), **section
   )
   recipe = {"label_smoothing": train.label_smoothing, "ema": train.ema,
             "accumulation": train.accumulation}  # fmt: skip

@@ -1,7 +1,5 @@
 """From a dataset's batches to what the net sees: augmented, resized, normalised, on the device."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -21,13 +19,13 @@ def make_prepares(
   crop: str,
   pad: int,
   crop_area: tuple[float, float],
+  crop_aspect: tuple[float, float],
   flip: bool,
   lighting: float,
   colour: float,
   cutout: int,
   mixup: float,
   cutmix: float,
-  **_: Any,
 ) -> tuple[Prepare, Prepare]:
   """The preparation of training batches and that of evaluation batches.
 
@@ -37,9 +35,8 @@ def make_prepares(
     image_size: side of the images the net gets, px; images of another size are resampled.
     normalise: "channel": mean and deviation of each channel; "pixel": the mean image is
       subtracted and everything divided by the overall deviation.
-    **_: the rest of config section data, which concerns the host.
 
-  The others are the fields of config section data.
+  The others are fields of config section data.
   """
   in_memory = source.images is not None
   name, channels = source.info.name, source.info.channels
@@ -65,6 +62,7 @@ def make_prepares(
   options = {
     # Streamed images were cut on the host, while they were decoded.
     "crop_area": crop_area if crop == "random_resized" and in_memory else (),
+    "crop_aspect": crop_aspect,
     "pad": pad if crop == "pad" else 0,
     "flip": flip,
     "colour": colour,

@@ -38,26 +38,27 @@ def fit(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str,
     What summary.json holds.
 
   Raises:
-    ConfigError, DataError: as `build`.
-    DivergedError: the loss or the gradient is not finite; the last finite checkpoint is kept.
-    StoppedError: SIGINT or SIGTERM; a checkpoint is kept.
+    ConfigError, DataError: as `build`, or the data are not those that the run began with.
+    DivergedError: the loss, the gradient or the state is not finite; the last finite checkpoint
+      is kept.
+    StoppedError: SIGINT or SIGTERM; the newest checkpoint is named.
   """
-  experiment = build(config, data_dir)
-  runs.begin(workdir, to_json(config), _facts(experiment))
-  announce(experiment)
-  checkpoints = Checkpoints(workdir / "checkpoints", config.train.keep)
-  key = jax.random.key(config.seed)
-  init_key, step_key = jax.random.split(key)
-  state = checkpoints.restore(experiment.abstract)
-  if state is None:
-    state = experiment.init(init_key)
-  else:
-    log.info("resuming at step %d of %d", state.step, experiment.steps)
-  runs.trim_metrics(workdir, int(state.step))
-
-  with contextlib.closing(checkpoints), interruptible() as stopped:
-    state = train(experiment, state, step_key, workdir, checkpoints, stopped)
-  return summarise(experiment, state, workdir)
+  with interruptible() as stopped:
+    experiment = build(config, data_dir)
+    if jax.process_index() == 0:
+      runs.begin(workdir, to_json(config), facts(experiment))
+    announce(experiment)
+    init_key, step_key = jax.random.split(jax.random.key(config.seed))
+    with contextlib.closing(Checkpoints(workdir / "checkpoints", config.train.keep)) as checkpoints:
+      state = checkpoints.restore(experiment.abstract)
+      if state is None:
+        state = experiment.init(init_key)
+      else:
+        log.info("resuming at step %d of %d", state.step, experiment.steps)
+      if jax.process_index() == 0:
+        runs.trim_metrics(workdir, int(state.step))
+      state = train(experiment, state, step_key, workdir, checkpoints, stopped)
+    return summarise(experiment, state, workdir, stopped)
 
 
 def train(
@@ -84,33 +85,50 @@ def train(
       if len(pending) > AHEAD:
         jax.block_until_ready(pending[-AHEAD])
 
-      last = step == experiment.steps
-      save = step % config.checkpoint_every == 0 or last or bool(stopped())
-      if step % config.log_every == 0 or save or step % every == 0:
+      # Asked once: a signal that comes later is seen after the next step.
+      number, last = stopped(), step == experiment.steps
+      save = step % config.checkpoint_every == 0 or last or bool(number)
+      evaluates = step % every == 0 and not last and experiment.validation is not None
+      if step % config.log_every == 0 or save or evaluates:
         row = training_row(experiment, state, step, pending)
         seconds, since, pending = time.monotonic() - since, time.monotonic(), []
         row["images_per_second"] = round(row["count"] / seconds, 1)
-        runs.append_metrics(workdir, row)
+        record(workdir, row)
         report.row(step, row["loss"], row["top1"], row["images_per_second"])
-      if step % every == 0 and experiment.validation is not None:
-        scores = evaluate(experiment, state, experiment.validation)
-        runs.append_metrics(workdir, {"step": step, "split": "validation", **scores})
-        if experiment.plateau is not None:
-          state = state._replace(
-            plateau=optim.plateau_update(experiment.plateau, state.plateau, 1 - scores["top1"])
-          )
+        checkpoints.sign()
+      if evaluates and not number:
+        state = validate(experiment, state, step, workdir)
         since = time.monotonic()
       if save:
         checkpoints.save(step, state)
-      if stopped() and not last:
+      if number and not last:
         checkpoints.wait()
-        number = stopped()
-        raise StoppedError(
-          f"stopped by {signal.Signals(number).name} at step {step} of {experiment.steps}; "
-          f"checkpoint kept\nRun the same command to go on",
-          130 if number == signal.SIGINT else 75,
-        )
+        raise stop(number, f"at step {step} of {experiment.steps}; checkpoint {step} is kept")
   return state
+
+
+def validate(experiment: Experiment, state: State, step: int, workdir: Path) -> State:
+  """Evaluates on the validation images; the plateau's factor follows their error."""
+  assert experiment.validation is not None
+  scores = evaluate(experiment, state, experiment.validation)
+  record(workdir, {"step": step, "split": "validation", **scores})
+  if experiment.plateau is None:
+    return state
+  plateau = optim.plateau_update(experiment.plateau, state.plateau, 1 - scores["top1"])
+  return state._replace(plateau=plateau)
+
+
+def stop(number: int, where: str) -> StoppedError:
+  """The error that ends a run after a signal."""
+  code = 130 if number == signal.SIGINT else 75
+  name = signal.Signals(number).name
+  return StoppedError(f"stopped by {name} {where}\nRun the same command to go on", code)
+
+
+def record(workdir: Path, row: dict[str, Any]) -> None:
+  """Adds a row to the run's metrics, once for all hosts."""
+  if jax.process_index() == 0:
+    runs.append_metrics(workdir, row)
 
 
 def training_batches(experiment: Experiment, start: int) -> Iterator[dict[str, Any]]:
@@ -173,17 +191,25 @@ def training_row(
   }
 
 
-def summarise(experiment: Experiment, state: State, workdir: Path) -> dict[str, Any]:
+def summarise(
+  experiment: Experiment, state: State, workdir: Path, stopped: Callable[[], int]
+) -> dict[str, Any]:
   """Evaluates the final parameters, reads the test images once, and writes summary.json."""
-  config, metrics = experiment.config, {}
-  test = load(config, "test", experiment.data_dir)
-  for split, source in (("validation", experiment.validation), ("test", test)):
-    if source is None:
+  config, metrics, first = experiment.config, {}, jax.process_index() == 0
+  if first:
+    runs.trim_metrics(workdir, experiment.steps, training_only_at_last=True)
+  for split in ("validation", "test"):
+    if split == "validation" and experiment.validation is None:
       continue
-    scores = evaluate(experiment, state, source)
+    if number := stopped():
+      raise stop(number, f"before the {split} images were read; training is complete")
+    if split == "test" and first:
+      reads = runs.note_test_read(workdir)  # before the look: a kill cannot hide it
+      log.info("reading the test split; reads of it so far: %d", reads)
+    source = experiment.validation if split == "validation" else None
+    scores = evaluate(experiment, state, source or load(config, split, experiment.data_dir))
     metrics |= {f"{split}_{name}": value for name, value in scores.items()}
-    if jax.process_index() == 0:
-      runs.append_metrics(workdir, {"step": int(state.step), "split": split, **scores})
+    record(workdir, {"step": int(state.step), "split": split, **scores})
   summary = {
     "state": "done",
     "step": int(state.step),
@@ -193,9 +219,7 @@ def summarise(experiment: Experiment, state: State, workdir: Path) -> dict[str, 
     "params": sum(x.size for x in jax.tree.leaves(state.params)),
     "data": {"name": config.data.name, "fingerprint": experiment.info.fingerprint},
   }
-  if jax.process_index() == 0:
-    reads = runs.note_test_read(workdir)
-    log.info("the test split was read, %d images; reads so far: %d", metrics["test_count"], reads)
+  if first:
     runs.write_json(workdir / "summary.json", summary)
   return summary
 
@@ -230,12 +254,14 @@ def announce(experiment: Experiment) -> None:
   )  # fmt: skip
 
 
-def _facts(experiment: Experiment) -> dict[str, Any]:
+def facts(experiment: Experiment) -> dict[str, Any]:
+  """What run.json says of a start besides what every run has."""
   devices = jax.devices()
   return {
     "jax": jax.__version__,
     "devices": f"{len(devices)} x {devices[0].device_kind}",
     "hosts": jax.process_count(),
     "steps": experiment.steps,
+    "data_dir": None if experiment.data_dir is None else str(Path(experiment.data_dir).absolute()),
     "data_fingerprint": experiment.info.fingerprint,
   }

@@ -71,8 +71,8 @@ def make_optimiser(
   weight_decay: float = 0.0,
   decay_mask: str = "all",
   clip_norm: float = 0.0,
-) -> optax.GradientTransformation:
-  """Gradients -> updates.
+) -> optax.GradientTransformationExtraArgs:
+  """Gradients -> updates; `update` takes `lr_scale`, a factor on the rate of that step.
 
   SGD with momentum: decay is added to the gradient (L2), as in the papers. The velocity is
   m v + g, scaled by the rate when applied; with `lr_in_velocity` it is m v - lr g (Krizhevsky et
@@ -81,7 +81,7 @@ def make_optimiser(
   mask = {"all": None, "kernels": kernels_only}[decay_mask]
   if name == "sgd":
     velocity = optax.trace(momentum, nesterov)
-    rate = optax.scale_by_learning_rate(schedule)
+    rate = optax.chain(optax.scale_by_learning_rate(schedule), scale_by_argument())
     core = optax.chain(
       optax.add_decayed_weights(weight_decay, mask),
       *((rate, velocity) if lr_in_velocity else (velocity, rate)),
@@ -99,7 +99,19 @@ def make_optimiser(
     core = optax.lamb(schedule, weight_decay=weight_decay, mask=mask)
   else:
     core = optax.adamw(schedule, weight_decay=weight_decay, mask=mask)
-  return optax.chain(optax.clip_by_global_norm(clip_norm), core) if clip_norm else core
+  core = core if name == "sgd" else optax.chain(core, scale_by_argument())
+  clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
+  return optax.with_extra_args_support(optax.chain(clip, core))
+
+
+def scale_by_argument() -> optax.GradientTransformationExtraArgs:
+  """Multiplies the updates by the argument `lr_scale` of each call, 1 when it is not given."""
+
+  def update(updates, state, params=None, *, lr_scale=1.0, **others):
+    del params, others
+    return jax.tree.map(lambda u: u * lr_scale, updates), state
+
+  return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 
 def kernels_only(params: Any) -> Any:

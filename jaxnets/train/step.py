@@ -22,7 +22,7 @@ TrainStep = Callable[[State, Batch, jax.Array], tuple[State, dict[str, jax.Array
 
 def make_train_step(
   net: Net,
-  optimiser: optax.GradientTransformation,
+  optimiser: optax.GradientTransformationExtraArgs,
   prepare: Prepare,
   *,
   accumulation: int = 1,
@@ -35,7 +35,7 @@ def make_train_step(
 
   Args:
     net: the network.
-    optimiser: gradients -> updates.
+    optimiser: gradients -> updates, its rate times `lr_scale`.
     prepare: augments and normalises a batch of uint8 images.
     accumulation: equal runs of images that are computed one after the other; their gradients and
       batch moments are averaged, so the step is the same up to rounding.
@@ -45,7 +45,7 @@ def make_train_step(
     axis: mapped axis to average over, when this function sees one device's images only.
 
   `key` belongs to the run; step and stream position are folded in. The metrics are the sums of
-  `score.sums` with grad_norm, and `finite`: whether loss and gradient are.
+  `score.sums` with grad_norm, and `finite`: whether loss, gradient and the new state are.
   """
 
   def loss(params, stats, images, target, key):
@@ -66,17 +66,21 @@ def make_train_step(
     if accumulation == 1:
       return gradient(state, images, target, label, key)
 
-    def part(_, inputs):
+    def part(total, inputs):
       images, target, label, number = inputs
-      return None, gradient(state, images, target, label, jax.random.fold_in(key, number))
+      own = gradient(state, images, target, label, jax.random.fold_in(key, number))
+      return jax.tree.map(jnp.add, total, own), None
 
     # Runs of consecutive images, so that batch-norm groups are the same with and without parts.
     parts = [x.reshape(accumulation, -1, *x.shape[1:]) for x in (images, target, label)]
     if parts_sharding is not None:
       parts = [lax.with_sharding_constraint(x, parts_sharding) for x in parts]
-    _, (grads, stats, sums) = lax.scan(part, None, (*parts, jnp.arange(accumulation)))
-    average = jax.tree.map(lambda x: x.mean(0), (grads, stats))
-    return *average, jax.tree.map(lambda x: x.sum(0), sums)
+    images, target, label = (x[0] for x in parts)
+    one = jax.eval_shape(gradient, state, images, target, label, key)
+    zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one)
+    (grads, stats, sums), _ = lax.scan(part, zero, (*parts, jnp.arange(accumulation)))
+    grads, stats = jax.tree.map(lambda x: x / accumulation, (grads, stats))
+    return grads, stats, sums
 
   def train_step(state: State, batch: Batch, key: jax.Array):
     augment_key, dropout_key = jax.random.split(key)
@@ -89,15 +93,16 @@ def make_train_step(
       grads, stats = lax.pmean((grads, stats), axis)
       sums = lax.psum(sums, axis)
 
-    updates, opt = optimiser.update(grads, state.opt, state.params)
-    if state.plateau != ():
-      updates = jax.tree.map(lambda u: u * state.plateau.scale, updates)
+    scale = 1.0 if state.plateau == () else state.plateau.scale
+    updates, opt = optimiser.update(grads, state.opt, state.params, lr_scale=scale)
     params = optax.apply_updates(state.params, updates)
     average = state.ema
     if ema:
       average = optax.incremental_update(params, state.ema, 1 - ema)
     grad_norm = optax.tree.norm(grads)
-    finite = jnp.isfinite(sums["loss"]) & jnp.isfinite(grad_norm)
+    # Of what the step left behind too: a state that is not finite must never be saved.
+    size = optax.tree.norm((params, stats))
+    finite = jnp.isfinite(sums["loss"]) & jnp.isfinite(grad_norm) & jnp.isfinite(size)
     state = State(state.step + 1, params, stats, opt, average, state.plateau)
     return state, sums | {"grad_norm": grad_norm, "finite": finite}
 

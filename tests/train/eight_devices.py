@@ -2,18 +2,23 @@
 
 import json
 import os
+import tempfile
+from pathlib import Path
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+devices = " --xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + devices
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
 import numpy as np
 import optax
 
+from jaxnets.train import experiment, loop
 from jaxnets.train import mesh as meshes
+from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.state import init_state
 from jaxnets.train.step import jit_step, make_train_step, shard_map_step
-from tests.train.tiny import distance, plain_prepare, tiny_batch, tiny_net
+from tests.train.tiny import distance, plain_prepare, tiny_batch, tiny_config, tiny_net
 
 KEY = jax.random.key(0)
 
@@ -50,6 +55,31 @@ again, _ = trained(8, "jit", 0)
 grouped, _ = trained(8, "jit", 2)
 mapped, mapped_metrics = trained(8, "shard_map", 2)
 parts, _ = trained(8, "jit", 2, accumulation=2)
+
+
+make_mesh = meshes.make_mesh
+
+
+def fitted(devices: int, **overrides) -> dict:
+  """The summary and the parameters of a whole run on so many of the devices."""
+  c = tiny_config(
+    train__ema=0.9, data__mixup=0.2, data__cutmix=0.5, net__dropout=0.2, data__crop="pad",
+    data__pad=1, train__steps=4, train__norm_group=4, eval__every=2, **overrides,
+  )  # fmt: skip
+  meshes.make_mesh = lambda: make_mesh(jax.devices()[:devices])
+  with tempfile.TemporaryDirectory() as folder:
+    summary = loop.fit(c, Path(folder))
+    checkpoints = Checkpoints(Path(folder) / "checkpoints", 2)
+    state = checkpoints.restore(experiment.build(c).abstract)
+    checkpoints.close()
+  return {"metrics": summary["metrics"], "params": jax.device_get(state.params)}
+
+
+fit_one, fit_eight = fitted(1), fitted(8)
+fit_parts = fitted(8, train__accumulation=2, net__dropout=0.0)
+fit_whole = fitted(8, net__dropout=0.0)
+plateau = fitted(8, optim__schedule="plateau")
+mapped_fit = fitted(8, train__form="shard_map")
 print(
   json.dumps(
     {
@@ -61,6 +91,12 @@ print(
       "stats_jit_vs_shard_map": distance(grouped.stats, mapped.stats),
       "global_vs_per_device_groups": distance(eight.params, grouped.params),
       "parts_vs_whole": distance(parts.params, grouped.params),
+      "fit_one_vs_eight": distance(fit_one["params"], fit_eight["params"]),
+      "fit_parts_vs_whole": distance(fit_parts["params"], fit_whole["params"]),
+      "fit_counts": [
+        [f["metrics"]["test_count"], f["metrics"]["validation_count"]]
+        for f in (fit_one, fit_eight, plateau, mapped_fit)
+      ],
       "counts": [int(m["count"]) for m in (one_metrics, eight_metrics, mapped_metrics)],
     }
   )

@@ -48,3 +48,15 @@ def test_parts_of_a_sharded_batch_give_the_same_step(measured):
 
 def test_every_image_is_counted_once_in_every_form(measured):
   assert measured["counts"] == [16, 16, 16]
+
+
+def test_a_whole_run_with_everything_on_is_the_same_on_eight_devices(measured):
+  assert measured["fit_one_vs_eight"] < BOUND
+
+
+def test_a_whole_run_in_parts_is_the_same_on_eight_devices(measured):
+  assert measured["fit_parts_vs_whole"] < BOUND
+
+
+def test_evaluation_on_eight_devices_counts_every_image_once(measured):
+  assert measured["fit_counts"] == [[500, 130]] * 4

@@ -1,10 +1,14 @@
 import json
 import logging
+import signal
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxnets import config, data, runs
-from jaxnets.errors import ConfigError, DivergedError
+from jaxnets.errors import ConfigError, DataError, DivergedError, StoppedError
 from jaxnets.train import experiment, loop
 from tests.train.tiny import tiny_config
 
@@ -59,29 +63,107 @@ def test_the_validation_images_are_not_trained_on():
   assert len(built.training.labels) + len(built.validation.labels) == len(whole.labels) == 1297
 
 
-def test_a_loss_that_is_not_finite_keeps_the_last_finite_checkpoint(tmp_path):
-  c = tiny_config(optim__lr=1e30, optim__warmup_steps=4, train__steps=20, optim__schedule="step",
-                  optim__drops=(0.9,), net__norm="none")  # fmt: skip
-  with pytest.raises(DivergedError, match=r"at step \d+ \(learning rate .*\)") as error:
+def diverging(**overrides):
+  """A run with a checkpoint after every step, for a schedule that leaves the numbers."""
+  return tiny_config(optim__schedule="step", optim__drops=(0.4,), optim__lr=1e-3, train__steps=10,
+                     train__checkpoint_every=1, **overrides)  # fmt: skip
+
+
+def kept(workdir):
+  folder = workdir / "checkpoints"
+  return sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit())
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_run_that_diverges_keeps_its_last_finite_state(tmp_path, monkeypatch, keep):
+  c = diverging(train__keep=keep)
+  make = experiment.optim.make_schedule
+
+  def schedule(*arguments, **options):
+    steady = make(*arguments, **options)
+    return lambda step: steady(step) * jnp.where(step < 4, 1.0, 1e38)
+
+  monkeypatch.setattr(experiment.optim, "make_schedule", schedule)
+  with pytest.raises(DivergedError, match=r"at step 5 \(learning rate 1e\+34\)") as error:
     loop.fit(c, tmp_path)
   assert "optim.warmup_steps" in str(error.value)
-  steps = [int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()]
-  last_finite = int(str(error.value).split("at step ")[1].split()[0]) - 1
-  assert all(step <= last_finite for step in steps)
+  assert kept(tmp_path) == [3, 4][-keep:]
+  built = experiment.build(c)
+  checkpoints = loop.Checkpoints(tmp_path / "checkpoints", keep)
+  state = checkpoints.restore(built.abstract)
+  checkpoints.close()
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(jax.device_get(state)))
 
 
-def test_the_plateau_lowers_the_rate_of_a_run_that_stands_still(tmp_path):
+def test_a_run_that_diverges_at_its_last_step_is_not_done(tmp_path):
+  c = tiny_config(optim__lr=3e38, optim__lr_scaling="none", train__steps=1, eval__every=1)
+  with pytest.raises(DivergedError):
+    loop.fit(c, tmp_path)
+  assert not (tmp_path / "summary.json").exists()
+
+
+@pytest.mark.parametrize("lr_in_velocity", [False, True])
+def test_the_plateau_lowers_the_rate_of_a_run_that_stands_still(tmp_path, lr_in_velocity):
   # A rate of almost nothing: the validation error cannot fall.
   c = tiny_config(optim__schedule="plateau", optim__lr=1e-12, optim__patience=1, eval__every=2,
-                  train__steps=8)  # fmt: skip
-  built = experiment.build(c)
-  assert float(built.abstract.plateau.scale.dtype.type(1)) == 1
+                  optim__lr_in_velocity=lr_in_velocity)  # fmt: skip
   loop.fit(c, tmp_path)
-  abstract = built.abstract
-  checkpoints = loop.Checkpoints(tmp_path / "checkpoints", 2)
-  state = checkpoints.restore(abstract)
-  checkpoints.close()
-  assert float(state.plateau.scale) < 0.2
+  rates = {r["step"]: r["lr"] for r in runs.read_metrics(tmp_path) if r["split"] == "train"}
+  peak = 1e-12 * 32 / 128
+  assert rates[2] == pytest.approx(peak)
+  assert rates[8] < 0.2 * peak
+
+
+def test_a_plateau_without_evaluations_is_refused():
+  with pytest.raises(ConfigError, match="follows the validation error"):
+    tiny_config(optim__schedule="plateau", data__validation=0.0)
+  with pytest.raises(ConfigError, match="follows the evaluations"):
+    experiment.build(tiny_config(optim__schedule="plateau", eval__every=100))
+
+
+def test_a_signal_during_an_evaluation_loses_nothing(tmp_path, monkeypatch):
+  real = loop.evaluate
+
+  def evaluate(*arguments):
+    signal.raise_signal(signal.SIGTERM)
+    return real(*arguments)
+
+  monkeypatch.setattr(loop, "evaluate", evaluate)
+  c = tiny_config(train__checkpoint_every=1000)
+  with pytest.raises(StoppedError, match="at step 5 of 8; checkpoint 5 is kept") as error:
+    loop.fit(c, tmp_path)
+  assert error.value.exit_code == 75
+  assert kept(tmp_path) == [5]
+
+
+def test_a_resumed_run_refuses_other_data(tmp_path):
+  runs.begin(tmp_path, {}, {"data_fingerprint": "aaa"})
+  with pytest.raises(DataError, match="fingerprint aaa, now bbb"):
+    runs.begin(tmp_path, {}, {"data_fingerprint": "bbb"})
+
+
+def test_the_test_images_are_loaded_once_and_last(tmp_path, monkeypatch):
+  loaded = []
+  real = data.load
+
+  def load(name, split, **options):
+    loaded.append(split)
+    return real(name, split, **options)
+
+  monkeypatch.setattr(data, "load", load)
+  loop.fit(tiny_config(train__steps=2), tmp_path)
+  assert loaded == ["train", "validation", "test"]
+
+
+def test_the_batch_must_split_over_the_devices():
+  with pytest.raises(
+    ConfigError, match=r"train.batch \(=100\) must be a multiple of devices \(=8\)"
+  ):
+    experiment.check_divisible(tiny_config(train__batch=100), 8)
+  c = tiny_config(train__form="shard_map", train__norm_group=16)
+  with pytest.raises(ConfigError, match=r"must divide the images of a device \(=4\)"):
+    experiment.check_divisible(c, 8)
+  experiment.check_divisible(tiny_config(train__form="shard_map", train__norm_group=4), 8)
 
 
 def test_plain_and_residual_nets_see_the_same_batches():
@@ -110,7 +192,7 @@ def test_what_cannot_be_meant_is_found_before_anything_compiles(overrides, messa
 
 def test_metrics_rows_after_the_checkpoint_are_written_again_not_twice(tmp_path):
   for step in (1, 2, 3):
-    runs.append_metrics(tmp_path, {"step": step})
+    runs.append_metrics(tmp_path, {"step": step, "split": "train"})
   with open(tmp_path / "metrics.jsonl", "a") as file:
     file.write('{"step": 4, "lo')  # cut off by a kill
   runs.trim_metrics(tmp_path, 2)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,30 +11,39 @@ from pathlib import Path
 
 import pytest
 
+from tests import real_data
+
 ROOT = Path(__file__).parents[2]
 
 
-def command(workdir: Path) -> list[str]:
-  return [sys.executable, "-W", "error", "launch.py", "--config=tests/train/experiment.py",
-          f"--workdir={workdir}"]  # fmt: skip
+DIGITS = ["--config=tests/train/experiment.py"]
+
+
+def command(workdir: Path, words: list[str]) -> list[str]:
+  return [sys.executable, "-W", "error", "launch.py", *words, f"--workdir={workdir}"]
 
 
 def environment() -> dict[str, str]:
   return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
-def run(workdir: Path) -> dict:
+def run(workdir: Path, words: list[str] = DIGITS) -> dict:
   result = subprocess.run(
-    command(workdir), capture_output=True, text=True, cwd=ROOT, env=environment(), check=False
+    command(workdir, words),
+    capture_output=True,
+    text=True,
+    cwd=ROOT,
+    env=environment(),
+    check=False,
   )
   assert result.returncode == 0, result.stderr[-2000:]
   return json.loads((workdir / "summary.json").read_text())
 
 
-def interrupted(workdir: Path, number: int, after: str) -> int:
+def interrupted(workdir: Path, number: int, after: str, words: list[str] = DIGITS) -> int:
   """Starts a run, sends the signal once `after` exists in checkpoints/, returns the exit code."""
   process = subprocess.Popen(
-    command(workdir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
+    command(workdir, words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
     env=environment(),
   )  # fmt: skip
   deadline = time.monotonic() + 120
@@ -76,7 +86,9 @@ def test_a_signal_saves_and_exits_with_its_code(uninterrupted, tmp_path, number,
   assert interrupted(tmp_path, number, "10") == code
   state = json.loads((tmp_path / "run.json").read_text())
   assert (state["state"], state["exit"]) == ("interrupted", code)
-  assert "Run the same command to go on" in state["error"]
+  step = re.search(r"checkpoint (\d+) is kept\nRun the same command to go on", state["error"])[1]
+  assert (tmp_path / "checkpoints" / step).is_dir()
+  assert (tmp_path / "checkpoints" / f"{step}.sha256.json").exists()
   assert run(tmp_path)["params_sha256"] == uninterrupted[0]["params_sha256"]
 
 
@@ -86,3 +98,16 @@ def test_a_finished_run_is_not_run_again(uninterrupted, tmp_path):
   assert run(tmp_path) == summary
   after = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.name != ".lock"}
   assert after == before
+
+
+def test_real_cifar10_goes_on_after_kill_9_to_the_same_parameters(tmp_path, tmp_path_factory):
+  directory = real_data.prepared_directory("cifar10", tmp_path_factory)
+  words = ["--config=experiments/cifar10_resnet.py:resnet20", f"--data_dir={directory}",
+           "--config.net.depth=8", "--config.net.width=0.25", "--config.train.steps=60",
+           "--config.train.checkpoint_every=5", "--config.eval.every=40"]  # fmt: skip
+  whole = run(tmp_path / "whole", words)
+  assert interrupted(tmp_path / "killed", signal.SIGKILL, "20", words) == -signal.SIGKILL
+  resumed = run(tmp_path / "killed", words)
+  assert resumed == whole
+  assert resumed["metrics"]["test_count"] == 10_000
+  assert resumed["metrics"]["validation_count"] == 5_000

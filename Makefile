@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint types format clean
+.PHONY: demo test points lint types format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python launch.py --config=experiments/quickstart.py --workdir=runs/quickstart
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist=loadfile
+
+# Every family of nets at 300 random points of its axes; the suite draws a few of them.
+points: $(VENV)/.test
+	JAXNETS_POINTS=300 $(BIN)/python -m pytest tests/nets/test_net_points.py -n 2 -q
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

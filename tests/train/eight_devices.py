@@ -62,10 +62,12 @@ make_mesh = meshes.make_mesh
 
 def fitted(devices: int, **overrides) -> dict:
   """The summary and the parameters of a whole run on so many of the devices."""
-  c = tiny_config(
-    train__ema=0.9, data__mixup=0.2, data__cutmix=0.5, net__dropout=0.2, data__crop="pad",
-    data__pad=1, train__steps=4, train__norm_group=4, eval__every=2, **overrides,
-  )  # fmt: skip
+  everything = {
+    "train__ema": 0.9, "data__mixup": 0.2, "data__cutmix": 0.5, "net__dropout": 0.2,
+    "data__crop": "pad", "data__pad": 1, "train__steps": 4, "train__norm_group": 4,
+    "eval__every": 2,
+  }  # fmt: skip
+  c = tiny_config(**(everything | overrides))
   meshes.make_mesh = lambda: make_mesh(jax.devices()[:devices])
   with tempfile.TemporaryDirectory() as folder:
     summary = loop.fit(c, Path(folder))

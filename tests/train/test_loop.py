@@ -84,7 +84,7 @@ def test_a_run_that_diverges_keeps_its_last_finite_state(tmp_path, monkeypatch, 
     return lambda step: steady(step) * jnp.where(step < 4, 1.0, 1e38)
 
   monkeypatch.setattr(experiment.optim, "make_schedule", schedule)
-  with pytest.raises(DivergedError, match=r"at step 5 \(learning rate 1e\+34\)") as error:
+  with pytest.raises(DivergedError, match=r"at step 5 \(learning rate 2.5e\+33\)") as error:
     loop.fit(c, tmp_path)
   assert "optim.warmup_steps" in str(error.value)
   assert kept(tmp_path) == [3, 4][-keep:]
@@ -156,9 +156,7 @@ def test_the_test_images_are_loaded_once_and_last(tmp_path, monkeypatch):
 
 
 def test_the_batch_must_split_over_the_devices():
-  with pytest.raises(
-    ConfigError, match=r"train.batch \(=100\) must be a multiple of devices \(=8\)"
-  ):
+  with pytest.raises(ConfigError, match=r"\(=100\) must be a multiple of devices \(=8\); nearest"):
     experiment.check_divisible(tiny_config(train__batch=100), 8)
   c = tiny_config(train__form="shard_map", train__norm_group=16)
   with pytest.raises(ConfigError, match=r"must divide the images of a device \(=4\)"):

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import real_data
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -98,16 +96,3 @@ def test_a_finished_run_is_not_run_again(uninterrupted, tmp_path):
   assert run(tmp_path) == summary
   after = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.name != ".lock"}
   assert after == before
-
-
-def test_real_cifar10_goes_on_after_kill_9_to_the_same_parameters(tmp_path, tmp_path_factory):
-  directory = real_data.prepared_directory("cifar10", tmp_path_factory)
-  words = ["--config=experiments/cifar10_resnet.py:resnet20", f"--data_dir={directory}",
-           "--config.net.depth=8", "--config.net.width=0.25", "--config.train.steps=60",
-           "--config.train.checkpoint_every=5", "--config.eval.every=40"]  # fmt: skip
-  whole = run(tmp_path / "whole", words)
-  assert interrupted(tmp_path / "killed", signal.SIGKILL, "20", words) == -signal.SIGKILL
-  resumed = run(tmp_path / "killed", words)
-  assert resumed == whole
-  assert resumed["metrics"]["test_count"] == 10_000
-  assert resumed["metrics"]["validation_count"] == 5_000

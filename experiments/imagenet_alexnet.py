@@ -10,6 +10,8 @@ validation, 10 views); 42.9 % for one centre crop in the Caffe replication.
 
 Deviations: crops of 227 px, which give the 55x55 map of the paper, where it says 224; the
 channels' means in place of the mean image. `alexnet_owt` is the one-tower net of 2014.
+
+No full run of this file is recorded yet. `:runlocal` takes under a minute on two CPU cores.
 """
 
 from jaxnets import config

@@ -9,6 +9,8 @@ The paper gives neither batch nor learning rate: those are Caffe's (bvlc_googlen
 0.01, polynomial decay of power 0.5, 60 epochs, weight decay 2e-4), its rate taken for 256 images.
 Top-1 error of that replication 31.3 %, top-5 11.1 % (one centre crop); the paper's top-5 error is
 10.07 %.
+
+No full run of this file is recorded yet. `:runlocal` takes under a minute on two CPU cores.
 """
 
 from jaxnets import config

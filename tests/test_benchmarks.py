@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import checks, gpu, packs, recipes, records
+from benchmarks import checks, gpu, packs, recipes, records, speed
 from jaxnets import config, nets
 from jaxnets.data.batches import train_batches
 from jaxnets.train.inputs import make_prepares
@@ -159,6 +159,30 @@ def test_another_function_and_nan_fail_the_checks():
   ):
     assert not checks.verdict(error, math.inf)["passed"]
   assert not checks.verdict(0.5, 0.25)["passed"]
+
+
+def test_frameworks_take_turns_and_one_that_fails_leaves_them(monkeypatch):
+  asked = []
+
+  def ask(worker, command, until):
+    asked.append((worker, command))
+    if command.startswith("build"):
+      return {"platform": "gpu", "parameters": 7, "macs": 5}
+    loss = math.nan if worker == "c" and len(asked) > 6 else 2.0
+    return {"seconds": {"a": 1.0, "b": 2.0, "c": 4.0}[worker], "loss": loss}
+
+  monkeypatch.setattr(speed, "ask", ask)
+  workers = {"ours": "a", "eager": "b", "compiled": "c"}
+  found = speed.take_turns(workers, "train", speed.Plan(8, 10, 3), records.deadline(0))
+  assert "".join(worker for worker, _ in asked) == "abc" + "abc" + "abc" + "ab"
+  assert found["ours"]["images_per_second"] == {"median": 80, "min": 80, "max": 80, "n": 3}
+  assert found["eager"]["ours_over_it"]["median"] == 2
+  assert "error" in found["compiled"]
+  assert "images_per_second" not in found["compiled"]
+  limits = {"matmul": {"median": 2400.0}, "copy": {"median": 320.0}}
+  speed.add_limits(found, "train", limits, (2.0, 1.0))
+  assert found["ours"]["mfu"] == 1  # 80 images/s of 30 FLOPs
+  assert found["ours"]["of_traffic_limit"] == {"unfused": 0.5, "fused": 0.25}
 
 
 def test_a_name_that_is_not_there_is_an_error_with_the_nearest():

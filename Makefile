@@ -13,9 +13,11 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist=loadfile
 
-# Every family of nets at 300 random points of its axes; the suite draws a few of them.
+# Every family of nets at 300 random points of its axes, in about 40 minutes on two cores; the suite
+# draws the first 2 of them, .ci/run the first 20.
+POINTS := 300
 points: $(VENV)/.test
-	JAXNETS_POINTS=300 $(BIN)/python -m pytest tests/nets/test_net_points.py -n 2 -q
+	JAXNETS_POINTS=$(POINTS) $(BIN)/python -m pytest tests/nets/test_net_points.py -n 2 -q
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Does it work here?  A ResNet-14 learns 1,797 handwritten digits in about a minute.
+"""Does it work here?  A wide ResNet-14 learns 1,797 handwritten digits in about a minute.
 
     python launch.py --config=experiments/quickstart.py --workdir=runs/quickstart
 
@@ -10,7 +10,7 @@ from jaxnets import config
 
 def get_config(arg: str = "") -> config.Config:
   _, runlocal = config.read_arg(arg)
-  c = config.base("cifar_resnet20", "digits", depth=14)
+  c = config.base("cifar_resnet20", "digits", depth=14, width=2.0)
   c.data.image_size = 8
   c.data.crop = "pad"
   c.data.pad = 1
@@ -18,7 +18,9 @@ def get_config(arg: str = "") -> config.Config:
   c.optim.weight_decay = 5e-4
   c.optim.schedule = "cosine"
   c.optim.warmup_steps = 20
-  c.train.steps = 40 if runlocal else 600
+  c.train.label_smoothing = 0.1
+  c.train.ema = 0.98
+  c.train.steps = 40 if runlocal else 400
   c.train.checkpoint_every = 200
   c.eval.every = 200
   return c

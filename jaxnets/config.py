@@ -117,7 +117,7 @@ def execute(spec: str) -> Config:
   path = Path(name)
   if not path.is_file():
     near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.py")])
-    raise ConfigError(f'cannot find config "{name}".{near}')
+    raise ConfigError(f'cannot find config "{name}" in {Path.cwd()}.{near}')
   module_spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
   if module_spec is None or module_spec.loader is None:
     raise ConfigError(f'config "{name}" is not a Python file')

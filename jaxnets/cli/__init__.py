@@ -158,8 +158,9 @@ def _flag_error(text: str) -> str:
     return f"there is no flag --{unknown[1]}.{hint}"
   value = re.match(r"flag --config\.([\w.]+)=(.*?): ", text, re.DOTALL)
   if value:
-    kind = re.search(r"for (int|float)", text)
-    wanted = f"{kind[1]}" if kind else "of the type it has"
+    kind = re.search(r"for int|to float|boolean", text)
+    names = {"for int": "int", "to float": "a number", "boolean": "true or false"}
+    wanted = names[kind[0]] if kind else "of the type it has"
     return f"{value[1]} (={value[2]}) must be {wanted}"
   return text
 

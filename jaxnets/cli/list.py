@@ -95,7 +95,10 @@ def data(data_dir: str | None) -> list[dict[str, Any]]:
 def experiments() -> list[dict[str, Any]]:
   """One row per file in experiments/, with the question that its docstring opens with."""
   rows = []
-  for path in sorted(Path("experiments").glob("*.py")):
+  folder = Path("experiments")
+  if not folder.is_dir():  # not in the repository: show what it holds all the same
+    folder = Path(__file__).parents[2] / "experiments"
+  for path in sorted(folder.glob("*.py")):
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
     rows.append({"name": path.stem, "config": str(path), "question": text.partition("\n")[0]})
   return rows

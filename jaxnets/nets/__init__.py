@@ -101,6 +101,8 @@ def build(
   def init(key, shape):
     import jax.numpy as jnp
 
+    if len(shape) != 4:
+      raise ValueError(f"shape (={shape}) must be [batch, height, width, channels]")
     with _plain_errors(name, fields):
       variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
     return variables["params"], variables.get("batch_stats", {})

@@ -1,6 +1,7 @@
 """A config made into functions, with everything checked that can be checked without compiling."""
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -97,6 +98,7 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
     jax.eval_shape(init, jax.random.key(0)),
   )
+  check_memory(abstract)
   image = jax.ShapeDtypeStruct((1, size, size, info.channels), "float32")
   macs = cost.count_macs(
     lambda p, s, x: net.apply(p, s, x).logits, abstract.params, abstract.stats, image
@@ -132,6 +134,17 @@ def build_net(config: Config, classes: int, size: int, channels: int) -> nets.Ne
   )
   jax.eval_shape(lambda key: net.init(key, (1, size, size, channels)), jax.random.key(0))
   return net
+
+
+def check_memory(abstract: State) -> None:
+  """Refuses a state that the machine's memory cannot hold; XLA would wait for it for ever."""
+  needed = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(abstract))
+  there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  if needed > there:
+    raise ConfigError(
+      f"parameters and optimiser state need {needed / 2**30:,.0f} GiB, but this machine has "
+      f"{there / 2**30:,.0f} GiB\nTry a smaller net.width, data.image_size, or net.head=gap"
+    )
 
 
 def check_divisible(config: Config, devices: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxnets import runs
+from jaxnets import nets, runs
 from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
@@ -90,7 +90,7 @@ def train(
       save = step % config.checkpoint_every == 0 or last or bool(number)
       evaluates = step % every == 0 and not last and experiment.validation is not None
       if step % config.log_every == 0 or save or evaluates:
-        row = training_row(experiment, state, step, pending)
+        row = training_row(experiment, state, step, pending, checkpoints.steps())
         seconds, since, pending = time.monotonic() - since, time.monotonic(), []
         row["images_per_second"] = round(row["count"] / seconds, 1)
         record(workdir, row)
@@ -164,7 +164,7 @@ def learning_rate(experiment: Experiment, state: State, step: int) -> float:
 
 
 def training_row(
-  experiment: Experiment, state: State, step: int, pending: list[Any]
+  experiment: Experiment, state: State, step: int, pending: list[Any], saved: list[int]
 ) -> dict[str, Any]:
   """The row of metrics.jsonl for the steps whose metrics are pending, the last being `step`.
 
@@ -174,9 +174,10 @@ def training_row(
   rows = jax.device_get(pending)
   for number, row in enumerate(rows, start=step - len(rows) + 1):
     if not row["finite"]:
+      kept = f"checkpoint {saved[-1]} is kept" if saved else "no checkpoint was written yet"
       raise DivergedError(
         f"loss or gradient is not finite at step {number} (learning rate "
-        f"{learning_rate(experiment, state, number):.4g}); the last finite checkpoint is kept\n"
+        f"{learning_rate(experiment, state, number):.4g}); {kept}\n"
         f"Try a smaller optim.lr, optim.warmup_steps={max(100, step // 10)}, or optim.clip_norm=1.0"
       )
   count = sum(float(row["count"]) for row in rows)
@@ -203,11 +204,15 @@ def summarise(
       continue
     if number := stopped():
       raise stop(number, f"before the {split} images were read; training is complete")
-    if split == "test" and first:
-      reads = runs.note_test_read(workdir)  # before the look: a kill cannot hide it
-      log.info("reading the test split; reads of it so far: %d", reads)
-    source = experiment.validation if split == "validation" else None
-    scores = evaluate(experiment, state, source or load(config, split, experiment.data_dir))
+    if split == "test":
+      reads = runs.note_test_read(workdir) if first else 0  # before: a kill cannot hide it
+      source = load(config, split, experiment.data_dir)
+      count = len(source.labels)
+      log.info("reading the test split, %s images; reads of it so far: %d", f"{count:,}", reads)
+    else:
+      source = experiment.validation
+    assert source is not None
+    scores = evaluate(experiment, state, source)
     metrics |= {f"{split}_{name}": value for name, value in scores.items()}
     record(workdir, {"step": int(state.step), "split": split, **scores})
   summary = {
@@ -215,7 +220,7 @@ def summarise(
     "step": int(state.step),
     "params_sha256": digest(state.params),
     "metrics": metrics | {"protocol": protocol(config)},
-    "net": config.net.name,
+    "net": {"name": config.net.name, **changed_axes(experiment.net)},
     "params": sum(x.size for x in jax.tree.leaves(state.params)),
     "data": {"name": config.data.name, "fingerprint": experiment.info.fingerprint},
   }
@@ -232,7 +237,7 @@ def interruptible() -> Iterator[Callable[[], int]]:
   def note(number, frame):
     del frame
     received.append(number)
-    log.info("%s: saving a checkpoint", signal.Signals(number).name)
+    log.info("%s: ending after this step or evaluation", signal.Signals(number).name)
     signal.signal(number, signal.SIG_DFL)
 
   before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -247,11 +252,21 @@ def announce(experiment: Experiment) -> None:
   """Says what is about to run."""
   info, net, size = experiment.info, experiment.net, experiment.config.data.image_size
   params = sum(x.size for x in jax.tree.leaves(experiment.abstract.params))
+  if info.test_split != "test":
+    log.info("the stored split %s of %s plays the test role", info.test_split, info.name)
+  axes = ", ".join(f"{axis}={value}" for axis, value in changed_axes(net).items())
+  name = f"{net.name} ({axes})" if axes else net.name
+  macs, images = experiment.macs / 1e6, experiment.config.train.batch
   log.info(
-    "%s on %s %dx%d: %s parameters, %s M MACs/image | %d steps of %d images",
-    net.name, info.name, size, size, f"{params:,}", f"{experiment.macs / 1e6:,.1f}",
-    experiment.steps, experiment.config.train.batch,
-  )  # fmt: skip
+    f"{name} on {info.name} {size}x{size}: {params:,} parameters, {macs:,.1f} M MACs/image | "
+    f"{experiment.steps} steps of {images} images"
+  )
+
+
+def changed_axes(net: nets.Net) -> dict[str, Any]:
+  """The axes in which a net differs from the published one of its name."""
+  published = nets.axes(net.name)
+  return {axis: value for axis, value in net.fields.items() if value != published[axis]}
 
 
 def facts(experiment: Experiment) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def make_schedule(
   """
   if warmup_steps >= steps:
     raise ConfigError(
-      f"optim.warmup_steps (={warmup_steps}) must be less than the run's {steps} steps"
+      f"optim.warmup_steps (={warmup_steps}) must be less than the run's {steps} steps\n"
+      "For so short a run: optim.warmup_steps=0"
     )
   rest = steps - warmup_steps
   # Boundaries count from the start of the run; the part after the warm-up starts at 0.

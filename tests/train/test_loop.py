@@ -87,6 +87,7 @@ def test_a_run_that_diverges_keeps_its_last_finite_state(tmp_path, monkeypatch, 
   with pytest.raises(DivergedError, match=r"at step 5 \(learning rate 2.5e\+33\)") as error:
     loop.fit(c, tmp_path)
   assert "optim.warmup_steps" in str(error.value)
+  assert "checkpoint 4 is kept" in str(error.value)
   assert kept(tmp_path) == [3, 4][-keep:]
   built = experiment.build(c)
   checkpoints = loop.Checkpoints(tmp_path / "checkpoints", keep)
@@ -153,6 +154,11 @@ def test_the_test_images_are_loaded_once_and_last(tmp_path, monkeypatch):
   monkeypatch.setattr(data, "load", load)
   loop.fit(tiny_config(train__steps=2), tmp_path)
   assert loaded == ["train", "validation", "test"]
+
+
+def test_a_net_that_no_machine_holds_is_refused_at_once():
+  with pytest.raises(ConfigError, match="parameters and optimiser state need .* GiB"):
+    experiment.build(tiny_config("mlp", data__image_size=100_000))
 
 
 def test_the_batch_must_split_over_the_devices():

@@ -22,7 +22,7 @@ from matplotlib import pyplot as plt
 ROOT = Path(__file__).parents[1]
 DEPTHS = (8, 14, 20)
 KINDS = {"plain": ("#D55E00", "s", "--"), "resnet": ("#0072B2", "o", "-")}
-LAST = 50  # steps at the end of the run that the training error is the mean of
+LOGGED, LAST = 50, 200  # steps between rows, and the last one drawn
 
 
 def train(folder: Path, name: str, seed: int) -> Path:
@@ -34,47 +34,42 @@ def train(folder: Path, name: str, seed: int) -> Path:
   return workdir
 
 
-def errors(workdir: Path) -> tuple[float, float]:
-  """Training error over the last steps, and test error, in percent."""
+def errors(workdir: Path) -> dict[int, float]:
+  """{step: training error in percent since the row before}."""
   rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-  rows = [r for r in rows if r["split"] == "train"]
-  rows = [r for r in rows if r["step"] > rows[-1]["step"] - LAST]
-  top1 = sum(r["top1"] * r["count"] for r in rows) / sum(r["count"] for r in rows)
-  summary = json.loads((workdir / "summary.json").read_text())
-  return 100 * (1 - top1), 100 * (1 - summary["metrics"]["test_top1"])
+  return {r["step"]: 100 * (1 - r["top1"]) for r in rows if r["split"] == "train"}
 
 
 def measure(folder: Path, seeds: int) -> list[dict]:
-  """One row per net: mean and sample deviation of both errors over the seeds."""
+  """One row per net and step: mean and sample deviation of the training error over the seeds."""
   rows = []
   for kind in KINDS:
     for depth in DEPTHS:
-      pairs = [errors(train(folder, f"{kind}{depth}", seed)) for seed in range(seeds)]
-      row = {"net": kind, "depth": depth, "seeds": seeds}
-      for name, values in zip(("train_error", "test_error"), zip(*pairs, strict=True), strict=True):
-        row |= {name: statistics.mean(values), f"{name}_std": statistics.stdev(values)}
-      rows.append(row)
-      print(row, flush=True)
+      curves = [errors(train(folder, f"{kind}{depth}", seed)) for seed in range(seeds)]
+      for step in range(LOGGED, LAST + 1, LOGGED):
+        values = [curve[step] for curve in curves]
+        row = {"net": kind, "depth": depth, "seeds": seeds, "step": step}
+        row |= {"error": statistics.mean(values), "std": statistics.stdev(values)}
+        rows.append(row)
   return rows
 
 
 def draw(rows: list[dict], path: Path) -> None:
-  """Training and test error against depth, a bar of one deviation at each point."""
-  figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.9), sharey=True, layout="constrained")
-  for axis, name in zip(axes, ("train_error", "test_error"), strict=True):
+  """Training error against step, a panel per depth, a bar of one deviation at each point."""
+  figure, axes = plt.subplots(1, len(DEPTHS), figsize=(8, 2.7), sharey=True, layout="constrained")
+  for axis, depth in zip(axes, DEPTHS, strict=True):
     for kind, (colour, marker, line) in KINDS.items():
-      own = [r for r in rows if r["net"] == kind]
+      own = [r for r in rows if r["net"] == kind and r["depth"] == depth]
       axis.errorbar(
-        [r["depth"] for r in own], [r[name] for r in own], [r[f"{name}_std"] for r in own],
+        [r["step"] for r in own], [r["error"] for r in own], [r["std"] for r in own],
         color=colour, marker=marker, linestyle=line, capsize=3,
         label={"plain": "plain", "resnet": "residual"}[kind],
       )  # fmt: skip
-    axis.set(xlabel="layers", title={"train_error": "training", "test_error": "test"}[name])
-    axis.set_xticks(DEPTHS)
-    axis.set_ylim(bottom=0)
+    axis.set(xlabel="step", title=f"{depth} layers")
+    axis.set_xticks(range(LOGGED, LAST + 1, LOGGED))
     axis.grid(alpha=0.3)
-  axes[0].set_ylabel("error, %")
-  axes[0].legend(frameon=False, loc="upper left")
+  axes[0].set_ylabel("training error, %")
+  axes[0].legend(frameon=False)
   figure.savefig(path, dpi=150, metadata={"Software": None})
 
 

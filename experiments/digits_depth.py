@@ -4,10 +4,10 @@
     python docs/figures.py --runs=runs/digits_depth
 
 The question of the paper asked of 1,797 handwritten digits: 400 steps, no augmentation. What three
-seeds show on this small set: every net up to 20 layers ends without training error, so there is no
-degradation to see, but plain nets learn slower the deeper they are. Training error over the first 50
-steps: plain 27, 38, 63 % for 8, 14, 20 layers; residual 22, 23, 25 % (docs/digits_depth.csv). A run
-takes 10 to 40 s on two CPU cores.
+seeds show on this small set: every net up to 20 layers ends without training error, so there is
+no degradation to see, but plain nets learn slower the deeper they are. Training error over the
+first 50 steps: plain 27, 38, 63 % for 8, 14, 20 layers; residual 22, 22, 24 %
+(docs/digits_depth.csv). A run takes 10 to 40 s on two CPU cores.
 """
 
 from jaxnets import config

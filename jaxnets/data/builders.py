@@ -124,7 +124,8 @@ def _subclass(base, title: str, splits: dict[str, Callable[[], Examples]], names
       return {split: examples() for split, examples in splits.items()}
 
     def _generate_examples(self):
-      raise NotImplementedError  # the examples are given with the splits
+      # TFDS declares it abstract, but calls only what `_split_generators` returns.
+      raise NotImplementedError
 
   return Builder
 

@@ -109,7 +109,8 @@ def _speed(values: argparse.Namespace) -> int:
 def _worker(values: argparse.Namespace) -> int:
   from benchmarks import workers
 
-  return workers.serve(values.framework, values.net, values.batch, values.small)
+  made = workers.maker(values.framework, values.net, values.batch, values.small)
+  return workers.serve(made)
 
 
 def _cifar(values: argparse.Namespace) -> int:

@@ -1,7 +1,9 @@
-"""The same work in PyTorch: torchvision's nets, bfloat16 autocast, channels last."""
+"""The same work in PyTorch, channels last: torchvision's nets, and in bfloat16, for a GPU."""
 
+import contextlib
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,46 +45,82 @@ def make(
   device = torch.device("cuda" if cuda else "cpu")
   torch.manual_seed(0)
   torch.backends.cudnn.benchmark = True
-  torch.set_float32_matmul_precision("high")
-  net = net.to(device, memory_format=torch.channels_last)
-  shape = (given.batch, 3, given.size, given.size)
-  images = [
-    torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last)
-    for _ in range(workers.BATCHES)
+  if given.dtype != "float32":
+    torch.set_float32_matmul_precision("high")
+  net = net.to(device, memory_format=torch.channels_last).train(mode == "train")
+  placed = [
+    # [batch, channels, height, width] over the same bytes: channels last
+    (torch.from_numpy(image).to(device).permute(0, 3, 1, 2), torch.from_numpy(label).to(device))
+    for image, label in workers.batches(given)
   ]
-  labels = [torch.randint(given.classes, shape[:1], device=device) for _ in range(workers.BATCHES)]
-  optimiser = torch.optim.SGD(
-    net.parameters(), lr=workers.LEARNING_RATE, momentum=0.9, weight_decay=1e-4, fused=cuda
-  )
+  base = workers.peak_resident()
   function = torch.compile(net) if compiled else net
-  wait = torch.cuda.synchronize if cuda else lambda: None
+  form = train_program if mode == "train" else forward_program
+  run = form(net, function, itertools.cycle(placed), precision(device, given.dtype))
+  start = time.perf_counter()
+  run(1)
+  seconds = time.perf_counter() - start
+  run(workers.WARM_UP)
+  facts = {
+    "device": torch.cuda.get_device_name() if cuda else "cpu",
+    "platform": "gpu" if cuda else "cpu",
+    "compile_seconds": seconds,  # with the first step
+    "peak_bytes": torch.cuda.max_memory_allocated() if cuda else None,
+    "base_bytes": base,  # resident before the net: libraries and images
+    "parameters": sum(p.numel() for p in net.parameters()),
+    "threads": torch.get_num_threads(),
+    "torch": torch.__version__,
+  }
+  return facts, run
 
-  def train(steps: int) -> float:
-    for i in range(steps):
+
+def precision(device: torch.device, dtype: str) -> Callable[[], contextlib.AbstractContextManager]:
+  """What the forward pass is computed under."""
+  if dtype == "float32":
+    return contextlib.nullcontext
+  return lambda: torch.autocast(device.type, getattr(torch, dtype))
+
+
+def train_program(net: nn.Module, function: Callable, turn: Iterator, cast: Callable):
+  """Steps of SGD on the parameters of `net`, computed by `function`."""
+  from benchmarks import workers
+
+  optimiser = torch.optim.SGD(
+    net.parameters(),
+    lr=workers.LEARNING_RATE,
+    momentum=workers.MOMENTUM,
+    weight_decay=workers.WEIGHT_DECAY,
+    fused=True,
+  )
+
+  def run(steps: int) -> float:
+    for _ in range(steps):
+      image, label = next(turn)
       optimiser.zero_grad()
-      with torch.autocast(device.type, torch.bfloat16):
-        logits = function(images[i % workers.BATCHES])
-        loss = nn.functional.cross_entropy(logits, labels[i % workers.BATCHES])
+      with cast():
+        loss = nn.functional.cross_entropy(function(image), label)
       loss.backward()
       optimiser.step()
     wait()
     return loss.item()
 
-  def infer(steps: int) -> None:
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-      for i in range(steps):
-        function(images[i % workers.BATCHES])
+  return run
+
+
+def forward_program(net: nn.Module, function: Callable, turn: Iterator, cast: Callable):
+  """Forward passes without gradients."""
+  del net
+
+  def run(steps: int) -> None:
+    with torch.inference_mode(), cast():
+      for _ in range(steps):
+        function(next(turn)[0])
     wait()
 
-  net.train(mode == "train")
-  run = train if mode == "train" else infer
-  start = time.perf_counter()
-  run(workers.WARM_UP)
-  facts = {
-    "device": torch.cuda.get_device_name() if cuda else "cpu",
-    "platform": "gpu" if cuda else "cpu",
-    "compile_seconds": time.perf_counter() - start,  # with the first three steps
-    "peak_bytes": torch.cuda.max_memory_allocated() if cuda else None,
-    "parameters": sum(p.numel() for p in net.parameters()),
-  }
-  return facts, run
+  return run
+
+
+def wait() -> None:
+  """Until the device has done all that it was given."""
+  if torch.cuda.is_available():
+    torch.cuda.synchronize()

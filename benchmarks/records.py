@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from jaxnets import runs
 from jaxnets.errors import ConfigError, did_you_mean
 
+ROOT = Path(__file__).resolve().parents[1]
 TIME_IS_UP = 75  # exit code: the same command goes on
 
 
@@ -33,13 +34,13 @@ def deadline(minutes: float) -> Deadline:
   return Deadline(time.monotonic() + 60 * minutes if minutes else math.inf)
 
 
-def chosen(names: Sequence[str], choices: Iterable[str]) -> tuple[str, ...]:
+def chosen(names: Sequence[str], choices: Iterable[str], flag: str = "--nets") -> tuple[str, ...]:
   """The names asked for, or all; ConfigError for one that is not among the choices."""
   choices = tuple(choices)
   for name in names:
     if name not in choices:
       raise ConfigError(
-        f'--nets has no "{name}".{did_you_mean(name, choices)}\nChoices: {" ".join(choices)}'
+        f'{flag} has no "{name}".{did_you_mean(name, choices)}\nChoices: {" ".join(choices)}'
       )
   return tuple(names) or choices
 
@@ -47,7 +48,7 @@ def chosen(names: Sequence[str], choices: Iterable[str]) -> tuple[str, ...]:
 def stamp() -> dict[str, Any]:
   """What every record is known by, without importing JAX."""
   return {
-    "command": shlex.join(["python", *sys.argv]),
+    "command": command(sys.argv),
     "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     "code": runs.code_hash(),
     "benchmark": benchmark_hash(),
@@ -55,6 +56,20 @@ def stamp() -> dict[str, Any]:
     "xla_flags": os.environ.get("XLA_FLAGS", ""),
     "versions": versions(),
   }
+
+
+def command(arguments: Sequence[str]) -> str:
+  """What was called, without the folders of the machine: of an absolute path, the last name."""
+
+  def told(argument: str) -> str:
+    flag, equals, value = argument.rpartition("=")
+    path = Path(value)
+    if not path.is_absolute():
+      return argument
+    inside = path.is_relative_to(ROOT) and path != ROOT
+    return flag + equals + str(path.relative_to(ROOT) if inside else path.name)
+
+  return shlex.join(["python", *map(told, arguments)])
 
 
 def versions() -> dict[str, str]:

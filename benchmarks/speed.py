@@ -7,24 +7,21 @@ momentum and weight decay; ours also counts top-1, top-5 and the norm of the gra
 """
 
 import contextlib
-import json
 import math
-import queue
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import turns
 from benchmarks.records import TIME_IS_UP, Deadline, say, show, spread, write
+from benchmarks.turns import DeviceFullError, Worker
 from jaxnets.errors import JaxnetsError
 
 NETS = ("resnet50", "resnet18", "alexnet_owt", "vgg16", "googlenet_tv", "resnet152")
 SMALL_NETS = ("resnet18",)
 MODES = ("train", "infer")
-PATIENCE = 900  # seconds for an answer, where there is no deadline
 
 # Bytes of activations that a train step moves per image at 224 px in bfloat16: over outputs O and
 # inputs I of the convolutions and outputs B of the units, in elements, 2 (11 O + 3 I + 3 B) when
@@ -41,19 +38,6 @@ class Plan(NamedTuple):
 
 
 SMALL = Plan(8, 2, 3)
-
-
-class Worker(NamedTuple):
-  """A process of `workers`."""
-
-  name: str
-  process: subprocess.Popen
-  answers: "queue.Queue[str]"
-  log: Path
-
-
-class DeviceFullError(Exception):
-  """The nets of all frameworks together do not fit at this batch."""
 
 
 def measure(out: Path, names: tuple[str, ...], plan: Plan, small: bool, until: Deadline) -> int:
@@ -84,13 +68,13 @@ def measure(out: Path, names: tuple[str, ...], plan: Plan, small: bool, until: D
 def ceilings(out: Path, small: bool, until: Deadline) -> dict[str, Any]:
   """The rates that nothing exceeds: bytes/s of a copy, FLOP/s of a product; recorded."""
   record: dict[str, Any] = {}
-  with worker("ours", "ceilings", 1, small, out) as process:
+  with started("ours", "ceilings", 1, small, out) as process:
     for mode in ("copy", "matmul"):
-      facts = ask(process, f"build {mode}", until)
+      facts = turns.ask(process, f"build {mode}", until)
       if "error" in facts:
         raise JaxnetsError(f"no ceiling, {mode}: {facts['error']}")
       steps = 2 if small else 20
-      seconds = [ask(process, f"go {mode} {steps}", until)["seconds"] for _ in range(7)]
+      seconds = [turns.ask(process, f"go {mode} {steps}", until)["seconds"] for _ in range(7)]
       record |= {
         "device": facts["device"],
         mode: spread([steps * facts["work"] / s for s in seconds]),
@@ -122,7 +106,7 @@ def compare(
   record |= {"device": limits["device"], "peer": peer}
   with contextlib.ExitStack() as stack:
     workers = {
-      framework: stack.enter_context(worker(framework, name, plan.batch, small, out))
+      framework: stack.enter_context(started(framework, name, plan.batch, small, out))
       for framework in ("ours", *others)
     }
     for mode in MODES:
@@ -150,29 +134,15 @@ def take_turns(
   workers: dict[str, Worker], mode: str, plan: Plan, until: Deadline
 ) -> dict[str, Any]:
   """{framework: facts, rates and ratios} of one mode; one that fails is left out of the turns."""
-  facts, seconds = {}, {}
-  for framework, process in workers.items():
-    facts[framework] = answer = ask(process, f"build {mode}", until)
-    if answer.get("out_of_memory"):
-      raise DeviceFullError
-    ours = facts["ours"].get("platform", answer.get("platform"))
-    if "error" not in answer and answer["platform"] != ours:
-      facts[framework] = {"error": f"computes on {answer['platform']}, ours on {ours}"}
-    if "error" not in facts[framework]:
-      seconds[framework] = []
-  for _ in range(plan.reps):
-    for framework in tuple(seconds):
-      answer = ask(workers[framework], f"go {mode} {plan.steps}", until)
-      loss = answer.get("loss")
-      if answer.get("out_of_memory"):
-        raise DeviceFullError
-      if "error" not in answer and loss is not None and not math.isfinite(loss):
-        answer["error"] = f"the loss is {loss}"
-      if "error" in answer:
-        facts[framework]["error"] = answer["error"]
-        del seconds[framework]
-      else:
-        seconds[framework].append(answer["seconds"])
+  facts = turns.build(workers, mode, until)
+  ours = facts["ours"].get("platform")
+  for framework, answer in facts.items():
+    platform = answer.get("platform")
+    if platform and ours and platform != ours:
+      facts[framework] = {"error": f"computes on {platform}, ours on {ours}"}
+  steps = dict.fromkeys(workers, plan.steps)
+  taken = turns.alternate(workers, facts, mode, steps, plan.reps, until)
+  seconds = {framework: [turn["seconds"] for turn in done] for framework, done in taken.items()}
   images = plan.batch * plan.steps
   for framework, times in seconds.items():
     facts[framework] |= {
@@ -224,54 +194,11 @@ def table_rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
       )
 
 
-@contextlib.contextmanager
-def worker(framework: str, net: str, batch: int, small: bool, out: Path) -> Iterator[Worker]:
-  """A process of `workers`, ended on leaving; what it says on stderr is kept in out/speed."""
+def started(
+  framework: str, net: str, batch: int, small: bool, out: Path
+) -> contextlib.AbstractContextManager[Worker]:
+  """The process of a framework and a net."""
   script = Path(__file__).with_name("gpu.py")
   command = [sys.executable, str(script), "worker", framework, net, f"--batch={batch}"]
   log = out / "speed" / f"{net}.{framework}.log"
-  with open(log, "w") as errors:
-    process = subprocess.Popen(
-      command + ["--small"] * small,
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      stderr=errors,
-      text=True,
-    )
-  answers: queue.Queue[str] = queue.Queue()
-
-  def listen() -> None:
-    for line in process.stdout:
-      answers.put(line)
-    answers.put("")  # it has ended
-
-  threading.Thread(target=listen, daemon=True).start()
-  try:
-    yield Worker(framework, process, answers, log)
-  finally:
-    with contextlib.suppress(BrokenPipeError):
-      process.stdin.close()
-    try:
-      process.wait(20)
-    except subprocess.TimeoutExpired:
-      process.kill()
-      process.wait()
-
-
-def ask(worker: Worker, command: str, until: Deadline) -> dict[str, Any]:
-  """The worker's answer; {"error": ...} when it has ended, or is silent for long and is ended."""
-  patience = min(PATIENCE, max(30.0, until.left()))
-  try:
-    worker.process.stdin.write(f"{command}\n")
-    worker.process.stdin.flush()
-    line = worker.answers.get(timeout=patience)
-  except BrokenPipeError:
-    line = ""
-  except queue.Empty:
-    worker.process.kill()
-    return {"error": f"no answer to {command} in {patience:.0f} s"}
-  if line:
-    return json.loads(line)
-  last = worker.log.read_text(errors="replace").strip().splitlines()[-3:]
-  code = worker.process.poll()
-  return {"error": f"the process has ended with code {code}: {' | '.join(last)[-400:]}"}
+  return turns.worker(framework, command + ["--small"] * small, log)

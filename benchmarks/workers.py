@@ -3,23 +3,32 @@
 On standard input, one command a line; each is answered by a line of JSON on standard output:
 
   build MODE       compiles and warms up; -> facts
-  go MODE STEPS    runs that many steps; -> {"seconds": ...}, {"loss": ...} where there is one
+  go MODE STEPS    runs that many steps; -> what `Turn` says
 
 MODE is train or infer, or of the net "ceilings" copy or matmul. The process ends with its input.
 """
 
+import itertools
 import json
 import os
+import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
-# mode -> its facts, and the function that runs so many steps and returns the last loss
-Make = Callable[[str], tuple[dict[str, Any], Callable[[int], float | None]]]
+import numpy as np
+
+# Runs so many steps and returns the last loss, of training.
+Run = Callable[[int], float | None]
+# mode -> its facts, and what runs it
+Make = Callable[[str], tuple[dict[str, Any], Run]]
 
 BATCHES = 4  # taken in turn, so that no cache holds the input
 LEARNING_RATE = 1e-3  # small: the labels are random, and the numbers shall stay finite
+MOMENTUM = 0.9
+WEIGHT_DECAY = 1e-4
 WARM_UP = 3
 COPY_BYTES = 2**31
 MATMUL_SIDE = 8192
@@ -33,6 +42,17 @@ class Work(NamedTuple):
   size: int
   batch: int
   classes: int
+  dtype: str = "bfloat16"  # of the computation
+
+
+class Turn(NamedTuple):
+  """What some steps took."""
+
+  seconds: float
+  cpu_seconds: float  # of all threads of the process
+  idle_cpu_seconds: float  # the same since the last turn, while others had theirs
+  peak_bytes: int  # most memory that was ever resident
+  loss: float | None
 
 
 def work(net: str, batch: int, small: bool) -> Work:
@@ -42,33 +62,57 @@ def work(net: str, batch: int, small: bool) -> Work:
   return Work(net, {}, 224, batch, 1000)
 
 
-def serve(framework: str, net: str, batch: int, small: bool) -> int:
+def batches(given: Work) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Images float32 [batch, height, width, 3] and labels int64 [batch], the same for everyone."""
+  draw = np.random.default_rng(0)
+  for _ in range(BATCHES):
+    images = draw.standard_normal((given.batch, given.size, given.size, 3), np.float32)
+    yield images, draw.integers(0, given.classes, given.batch)
+
+
+def serve(make: Make) -> int:
   """Answers commands until standard input ends."""
   # Whatever a library prints must not meet the answers.
   answers = os.fdopen(os.dup(1), "w")
   os.dup2(2, 1)
-  make, runs = maker(framework, net, batch, small), {}
+  runs, idle_since = {}, time.process_time()
   for line in sys.stdin:
     command, mode, *count = line.split()
     try:
       if command == "build":
-        facts, runs[mode] = make(mode)
-        answer = facts
+        answer, runs[mode] = make(mode)
       else:
-        start = time.perf_counter()
-        loss = runs[mode](int(count[0]))
-        answer = {"seconds": time.perf_counter() - start, "loss": loss}
+        answer = turn(runs[mode], int(count[0]), idle_since)._asdict()
     except Exception as error:  # the one who asked decides
       text = f"{type(error).__name__}: {error}"
       full = "RESOURCE_EXHAUSTED" in text or "OutOfMemory" in text
       answer = {"error": text[:500], "out_of_memory": full}
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
+    idle_since = time.process_time()
   return 0
 
 
+def turn(run: Run, steps: int, idle_since: float) -> Turn:
+  """Runs the steps; `idle_since` is the CPU time at the end of the last turn."""
+  cpu, start = time.process_time(), time.perf_counter()
+  loss = run(steps)
+  seconds = time.perf_counter() - start
+  return Turn(seconds, time.process_time() - cpu, cpu - idle_since, peak_resident(), loss)
+
+
+def peak_resident() -> int:
+  """Most bytes of this process that were ever in memory."""
+  try:
+    # Of this program alone; what getrusage says starts at the size of the process it came from.
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+  except (OSError, IndexError):
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def maker(framework: str, net: str, batch: int, small: bool) -> Make:
-  """What builds the programs of a framework; imports it, and no other."""
+  """What builds the programs of a framework on a GPU; imports it, and no other."""
   if net == "ceilings":
     return lambda mode: ceiling(mode, small)
   given = work(net, batch, small)
@@ -81,79 +125,100 @@ def maker(framework: str, net: str, batch: int, small: bool) -> Make:
   return lambda mode: peers.make(mode, model, given, compiled)
 
 
-def ours(mode: str, given: Work):
-  """Our train step or forward pass in bfloat16, on one device."""
+def ours(mode: str, given: Work) -> tuple[dict[str, Any], Run]:
+  """Our train step or forward pass on one device."""
   import jax
   import jax.numpy as jnp
 
-  from jaxnets import cost, nets
+  from jaxnets import cost, kernels, nets
+  from jaxnets.train import mesh as meshes
+
+  device = jax.devices()[0]
+  mesh = meshes.make_mesh([device])
+  net = nets.build(given.net, classes=given.classes, dtype=given.dtype, **given.fields)
+  placed = [
+    jax.device_put({"image": image, "label": label.astype(np.int32)}, meshes.split(mesh))
+    for image, label in batches(given)
+  ]
+  base = peak_resident()
+  form = train_program if mode == "train" else forward_program
+  run, params, stats, seconds = form(net, given, placed, mesh)
+  run(WARM_UP)
+  image = jax.ShapeDtypeStruct((1, given.size, given.size, 3), jnp.float32)
+  describe = getattr(kernels, "describe", lambda: "plain")
+  facts = {
+    "device": device.device_kind,
+    "platform": device.platform,
+    "compile_seconds": seconds,  # with the first step
+    "peak_bytes": (device.memory_stats() or {}).get("peak_bytes_in_use"),
+    "base_bytes": base,  # resident before the net: libraries and images
+    "parameters": nets.count_parameters(params),
+    "macs": cost.count_macs(lambda p, s, x: net.apply(p, s, x).logits, params, stats, image),
+    "kernels": describe(),
+    "threads": len(os.sched_getaffinity(0)),
+  }
+  return facts, run
+
+
+def train_program(net, given: Work, placed: list, mesh):
+  """The train step as `run`; shapes of its parameters and statistics; seconds to compile it."""
+  import jax
+
   from jaxnets.train import mesh as meshes
   from jaxnets.train import optim
   from jaxnets.train.state import init_state
   from jaxnets.train.step import jit_step, make_train_step
 
-  device = jax.devices()[0]
-  mesh = meshes.make_mesh([device])
-  net = nets.build(given.net, classes=given.classes, dtype="bfloat16", **given.fields)
   schedule = optim.make_schedule("constant", LEARNING_RATE, 1)
-  optimiser = optim.make_optimiser("sgd", schedule, momentum=0.9, weight_decay=1e-4)
-  shape = (given.batch, given.size, given.size, 3)
-  init_key, image_key, label_key, key = jax.random.split(jax.random.key(0), 4)
-  init = jax.jit(
-    lambda key: init_state(net, optimiser, key, (1, *shape[1:])),
-    out_shardings=meshes.replicated(mesh),
-  )
-  state = init(init_key)
-
-  def draw(number):
-    label = jax.random.fold_in(label_key, number)
-    return {
-      "image": jax.random.normal(jax.random.fold_in(image_key, number), shape),
-      "label": jax.random.randint(label, shape[:1], 0, given.classes),
-    }
-
-  batches = [jax.jit(draw, out_shardings=meshes.split(mesh))(i) for i in range(BATCHES)]
-  key = jax.device_put(key, meshes.replicated(mesh))
+  optimiser = optim.make_optimiser("sgd", schedule, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+  everywhere = meshes.replicated(mesh)
+  shape = (1, given.size, given.size, 3)
+  init = jax.jit(lambda key: init_state(net, optimiser, key, shape), out_shardings=everywhere)
+  init_key, key = jax.random.split(jax.random.key(0))
+  state, key = init(init_key), jax.device_put(key, everywhere)
+  shapes = jax.eval_shape(lambda: (state.params, state.stats))
 
   def prepare(key, batch):
     del key
     return batch["image"], jax.nn.one_hot(batch["label"], given.classes)
 
-  start = time.perf_counter()
-  if mode == "train":
-    step = jit_step(make_train_step(net, optimiser, prepare), mesh)
-    program = step.lower(state, batches[0], key).compile()
-  else:
-    forward = jax.jit(lambda params, stats, image: net.apply(params, stats, image).logits)
-    program = forward.lower(state.params, state.stats, batches[0]["image"]).compile()
-  seconds = time.perf_counter() - start
+  turn = itertools.cycle(placed)
 
-  def train(steps: int) -> float:
+  def run(steps: int) -> float:
     nonlocal state
-    for i in range(steps):
-      state, metrics = program(state, batches[i % BATCHES], key)
+    for _ in range(steps):
+      state, metrics = program(state, next(turn), key)
     jax.block_until_ready(state)
     return float(metrics["loss"] / metrics["count"])
 
-  def infer(steps: int) -> None:
-    for i in range(steps):
-      logits = program(state.params, state.stats, batches[i % BATCHES]["image"])
+  start = time.perf_counter()
+  step = jit_step(make_train_step(net, optimiser, prepare), mesh)
+  program = step.lower(state, placed[0], key).compile()
+  run(1)
+  return run, *shapes, time.perf_counter() - start
+
+
+def forward_program(net, given: Work, placed: list, mesh):
+  """The forward pass as `run`; its parameters and statistics; seconds to compile it."""
+  import jax
+
+  from jaxnets.train import mesh as meshes
+
+  shape = (1, given.size, given.size, 3)
+  init = jax.jit(lambda key: net.init(key, shape), out_shardings=meshes.replicated(mesh))
+  params, stats = init(jax.random.key(0))
+  turn = itertools.cycle(placed)
+
+  def run(steps: int) -> None:
+    for _ in range(steps):
+      logits = program(params, stats, next(turn)["image"])
     jax.block_until_ready(logits)
 
-  run = train if mode == "train" else infer
-  run(WARM_UP)
-  image = jax.ShapeDtypeStruct((1, *shape[1:]), jnp.float32)
-  facts = {
-    "device": device.device_kind,
-    "platform": device.platform,
-    "compile_seconds": seconds,
-    "peak_bytes": (device.memory_stats() or {}).get("peak_bytes_in_use"),
-    "parameters": nets.count_parameters(state.params),
-    "macs": cost.count_macs(
-      lambda p, s, x: net.apply(p, s, x).logits, state.params, state.stats, image
-    ),
-  }
-  return facts, run
+  start = time.perf_counter()
+  forward = jax.jit(lambda params, stats, image: net.apply(params, stats, image).logits)
+  program = forward.lower(params, stats, placed[0]["image"]).compile()
+  run(1)
+  return run, params, stats, time.perf_counter() - start
 
 
 def ceiling(mode: str, small: bool):

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import checks, gpu, packs, recipes, records, speed
+from benchmarks import checks, gpu, packs, recipes, records, speed, turns
 from jaxnets import config, nets
 from jaxnets.data.batches import train_batches
 from jaxnets.train.inputs import make_prepares
@@ -171,7 +171,7 @@ def test_frameworks_take_turns_and_one_that_fails_leaves_them(monkeypatch):
     loss = math.nan if worker == "c" and len(asked) > 6 else 2.0
     return {"seconds": {"a": 1.0, "b": 2.0, "c": 4.0}[worker], "loss": loss}
 
-  monkeypatch.setattr(speed, "ask", ask)
+  monkeypatch.setattr(turns, "ask", ask)
   workers = {"ours": "a", "eager": "b", "compiled": "c"}
   found = speed.take_turns(workers, "train", speed.Plan(8, 10, 3), records.deadline(0))
   assert "".join(worker for worker, _ in asked) == "abc" + "abc" + "abc" + "ab"

@@ -30,8 +30,9 @@ class MLP(nn.Module):
     x = images.reshape(images.shape[0], -1).astype(self.dtype)
     for i in range(1, self.depth):
       bias = self.norm == "none"
-      x = Dense(scaled(self.hidden, self.width), init, bias=bias, name=f"hidden{i}")(x)
-      normalise = norms.norm(self.norm, group=self.norm_group, name=f"hidden{i}_norm")
+      features = scaled(self.hidden, self.width)
+      x = Dense(features, init, bias=bias, name=f"hidden{i}")(x)
+      normalise = norms.norm(self.norm, features, group=self.norm_group, name=f"hidden{i}_norm")
       x = ACTIVATIONS[self.activation](normalise(x, train=train))
       x = parts.dropout(x, self.dropout, train=train, name=f"dropout{i}")
     return Dense(self.classes, init, name="head")(x.astype(jnp.float32))

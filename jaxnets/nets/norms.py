@@ -1,6 +1,7 @@
 """Normalisation layers with their parameters and running averages."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +11,42 @@ from jaxnets import kernels
 from jaxnets.errors import ConfigError
 
 
+class Moments(NamedTuple):
+  """What normalises a layer at inference: `kernels.normalise`'s arguments."""
+
+  mean: jax.Array  # float32 [1, channels], like the variance
+  variance: jax.Array
+  scale: jax.Array  # float32 [channels], like the bias
+  bias: jax.Array
+  epsilon: float
+
+
 def norm(
-  kind: str, *, group: int, name: str, epsilon: float = 1e-5, scale_init=nn.initializers.ones
+  kind: str,
+  channels: int,
+  *,
+  group: int,
+  name: str,
+  epsilon: float = 1e-5,
+  scale_init=nn.initializers.ones,
 ) -> Callable[..., jax.Array]:
-  """The normalisation layer called `kind`, as a function of (x, train).
+  """The normalisation layer called `kind`, as a function of (x, *, train, add, relu).
 
   "batch" (statistics over `group` images), "group" (Wu and He 2018: 32 groups of channels, or as
-  many of two or more as divide them) or "none".
+  many of two or more as divide them) or "none". What it gives is the normalised x, plus `add`
+  unless that is None, its negative values set to zero if `relu`.
   """
   if kind == "batch":
-    return BatchNorm(group=group, epsilon=epsilon, scale_init=scale_init, name=name)
+    return BatchNorm(channels, group, epsilon=epsilon, scale_init=scale_init, name=name)
   if kind == "group":
     return GroupNorm(epsilon=epsilon, scale_init=scale_init, name=name)
-  return lambda x, train: x
+  return lambda x, *, train, add=None, relu=False: finish(x, add, relu)
+
+
+def finish(x: jax.Array, add: jax.Array | None, relu: bool) -> jax.Array:
+  """The sum and the ReLU that follow a normalisation."""
+  x = x if add is None else x + add
+  return nn.relu(x) if relu else x
 
 
 class BatchNorm(nn.Module):
@@ -33,28 +57,44 @@ class BatchNorm(nn.Module):
   running averages normalise.
   """
 
+  channels: int
   group: int = 0
   momentum: float = 0.9
   epsilon: float = 1e-5
   scale_init: Callable[..., jax.Array] = nn.initializers.ones
 
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    shape = (x.shape[-1],)
-    scale = self.param("scale", self.scale_init, shape)
-    bias = self.param("bias", nn.initializers.zeros, shape)
-    mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
-    variance = self.variable("batch_stats", "variance", jnp.ones, shape)
-    if train and self.group and x.shape[0] % self.group:
-      raise _indivisible_batch(self.group, x.shape[0])
+  def setup(self):
+    shape = (self.channels,)
+    self.scale = self.param("scale", self.scale_init, shape)
+    self.bias = self.param("bias", nn.initializers.zeros, shape)
+    self.mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+    self.variance = self.variable("batch_stats", "variance", jnp.ones, shape)
+
+  def __call__(
+    self, x: jax.Array, *, train: bool, add: jax.Array | None = None, relu: bool = False
+  ) -> jax.Array:
     if not train:
-      moments = mean.value[None], variance.value[None]
-    else:
-      moments = kernels.batch_moments(x, self.group or x.shape[0])
-      if not self.is_initializing():
-        for running, now in zip((mean, variance), moments, strict=True):
-          running.value = self.momentum * running.value + (1 - self.momentum) * now.mean(0)
-    return kernels.normalise(x, *moments, scale, bias, self.epsilon)
+      return finish(kernels.normalise(x, *self.moments()), add, relu)
+    if self.group and x.shape[0] % self.group:
+      raise _indivisible_batch(self.group, x.shape[0])
+    out, *moments = kernels.batch_norm(
+      x,
+      self.scale,
+      self.bias,
+      add,
+      group=self.group or x.shape[0],
+      epsilon=self.epsilon,
+      relu=relu,
+    )
+    if not self.is_initializing():
+      for running, now in zip((self.mean, self.variance), moments, strict=True):
+        running.value = self.momentum * running.value + (1 - self.momentum) * now.mean(0)
+    return out
+
+  def moments(self) -> Moments:
+    """The running averages with scale and bias: what normalises at inference."""
+    mean, variance = self.mean.value[None], self.variance.value[None]
+    return Moments(mean, variance, self.scale, self.bias, self.epsilon)
 
 
 class GroupNorm(nn.Module):
@@ -65,7 +105,9 @@ class GroupNorm(nn.Module):
   scale_init: Callable[..., jax.Array] = nn.initializers.ones
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, *, train: bool, add: jax.Array | None = None, relu: bool = False
+  ) -> jax.Array:
     del train  # the same in training and evaluation
     channels = x.shape[-1]
     # Two channels or more in each: on maps of one pixel a group of one value would be all zeros.
@@ -77,7 +119,7 @@ class GroupNorm(nn.Module):
     mean = grouped.mean((1, 3), keepdims=True)
     variance = jnp.square(grouped - mean).mean((1, 3), keepdims=True)
     out = ((grouped - mean) * jax.lax.rsqrt(variance + self.epsilon)).reshape(x.shape)
-    return (out * scale + bias).astype(x.dtype)
+    return finish((out * scale + bias).astype(x.dtype), add, relu)
 
 
 def _indivisible_batch(group: int, batch: int) -> ConfigError:

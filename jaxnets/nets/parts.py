@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from jaxnets import kernels
 from jaxnets.errors import ConfigError
-from jaxnets.nets.norms import norm
+from jaxnets.nets.norms import Moments, norm
 
 Initialiser = Callable[..., jax.Array]
 
@@ -90,23 +90,30 @@ class Conv(nn.Module):
   bias_init: Initialiser = nn.initializers.zeros
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(
+    self,
+    x: jax.Array,
+    *,
+    moments: Moments | None = None,
+    add: jax.Array | None = None,
+    relu: bool = False,
+  ) -> jax.Array:
+    """The convolution; with `moments` normalised by them, summed with `add` and rectified too."""
     height, width = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,) * 2
     padding = self.padding or (same(height)[0], same(width)[1])
     _check_size(self, x, (height, width), padding)
     _check_groups(self, x)
     shape = (height, width, x.shape[-1] // self.groups, self.features)
     kernel = self.param("kernel", self.kernel_init, shape)
-    x = kernels.conv(
-      x,
-      kernel.astype(x.dtype),
-      stride=(self.stride, self.stride),
-      padding=padding,
-      groups=self.groups,
-    )
+    bias = None
     if self.bias:
-      x = x + self.param("bias", self.bias_init, (self.features,)).astype(x.dtype)
-    return x
+      bias = self.param("bias", self.bias_init, (self.features,)).astype(x.dtype)
+    geometry = {"stride": (self.stride,) * 2, "padding": padding, "groups": self.groups}
+    if moments is None:
+      return kernels.conv(x, kernel.astype(x.dtype), bias, relu=relu, **geometry)
+    return kernels.conv_normalised(
+      x, kernel.astype(x.dtype), bias, *moments, add=add, relu=relu, **geometry
+    )
 
 
 class Dense(nn.Module):
@@ -137,17 +144,24 @@ def layer(
   *,
   name: str,
   train: bool,
+  norm_name: str = "",
   stride: int = 1,
   padding: kernels.Padding | None = None,
   groups: int = 1,
   bias: bool | None = None,
   bias_init: Initialiser = nn.initializers.zeros,
+  scale_init: Initialiser = nn.initializers.ones,
+  add: jax.Array | None = None,
+  activation: str = "",
 ) -> jax.Array:
-  """Convolution `name`, norm `name`_norm, activation; a bias, unless given, where no norm is.
+  """Convolution `name`, norm `name`_norm, sum with `add`, activation.
+
+  A bias, unless given, where no norm is. `norm_name` and `activation` say what is not so by
+  `name` and `manner`. At inference batch norm is part of the convolution.
 
   [batch, height, width, in] -> [batch, height', width', features].
   """
-  x = Conv(
+  convolve = Conv(
     features,
     kernel,
     stride,
@@ -157,11 +171,24 @@ def layer(
     kernel_init=manner.kernel_init,
     bias_init=bias_init,
     name=name,
-  )(x)
-  normalise = norm(
-    manner.norm, group=manner.norm_group, epsilon=manner.norm_epsilon, name=f"{name}_norm"
   )
-  return ACTIVATIONS[manner.activation](normalise(x, train=train))
+  normalise = norm(
+    manner.norm,
+    features,
+    group=manner.norm_group,
+    epsilon=manner.norm_epsilon,
+    scale_init=scale_init,
+    name=norm_name or f"{name}_norm",
+  )
+  activation = activation or manner.activation
+  relu = activation == "relu"
+  if manner.norm == "none" and add is None:
+    x = convolve(x, relu=relu)
+  elif manner.norm == "batch" and not train:
+    x = convolve(x, moments=normalise.moments(), add=add, relu=relu)
+  else:
+    x = normalise(convolve(x), train=train, add=add, relu=relu)
+  return x if relu else ACTIVATIONS[activation](x)
 
 
 def dropout(x: jax.Array, rate: float, *, train: bool, name: str) -> jax.Array:

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxnets.errors import ConfigError
-from jaxnets.nets import norms, parts
+from jaxnets.nets import parts
+from jaxnets.nets.norms import norm
 from jaxnets.nets.parts import ACTIVATIONS, Conv, scaled
 
 # Units in each stage, paper table 1; other depths have equally many units in every stage.
@@ -41,14 +42,11 @@ class Layer(NamedTuple):
 class Manner(NamedTuple):
   """What all units of a net have in common."""
 
+  layers: parts.Manner
   shortcut: str
   preactivation: bool
-  activation: str
-  norm: str
-  norm_group: int
   zero_last_scale: bool
   dropout: float
-  weight_init: str
 
 
 class ResNet(nn.Module):
@@ -88,24 +86,22 @@ class ResNet(nn.Module):
       raise ConfigError(f"net.units (={units}) must have one number per stage of {self.widths}")
     if any(s > len(units) for s in self.remat):
       raise ConfigError(f"net.remat (={self.remat}) must name stages 1 to {len(units)}")
-    manner = Manner(
-      self.shortcut,
-      self.preactivation,
+    layers = parts.Manner(
       self.activation,
       self.norm,
       self.norm_group,
-      self.zero_last_scale,
-      self.dropout if self.dropout_place == "unit" else 0.0,
-      self.weight_init,
+      kernel_init=parts.KERNEL_INITS[self.weight_init],
     )
+    rate = self.dropout if self.dropout_place == "unit" else 0.0
+    manner = Manner(layers, self.shortcut, self.preactivation, self.zero_last_scale, rate)
 
     x = images.astype(self.dtype)
     kernel, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
     stem = Layer(scaled(self.stem_width, self.width), kernel, stride, 1)
-    x = conv(x, stem, manner, name="stem")
-    if not self.preactivation:
-      x = norm(manner, "stem_norm")(x, train=train)
-      x = ACTIVATIONS[self.activation](x)
+    if self.preactivation:
+      x = conv(x, stem, layers, name="stem")
+    else:
+      x = layer(x, stem, layers, name="stem", norm_name="stem_norm", train=train)
     if self.stem == "imagenet":
       x = parts.pool(x, self.pooling, 3, 2, ((1, 1), (1, 1)))
 
@@ -117,8 +113,7 @@ class ResNet(nn.Module):
       x = stage(plans, manner, name=f"stage{s}")(x, train)
 
     if self.preactivation:
-      x = norm(manner, "last_norm")(x, train=train)
-      x = ACTIVATIONS[self.activation](x)
+      x = activated(x, layers, name="last_norm", train=train)
     return parts.classify(
       x,
       self.classes,
@@ -171,27 +166,36 @@ class Unit(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    *inner, last = self.plan
     manner, y = self.manner, x
-    activation = ACTIVATIONS[manner.activation]
-    for i, layer in enumerate(self.plan, start=1):
-      last = i == len(self.plan)
-      y = conv(y, layer, manner, name=f"conv{i}")
-      zero = last and manner.zero_last_scale
-      y = norm(manner, f"norm{i}", zero_scale=zero)(y, train=train)
-      if not last:
-        y = activation(y)
-        y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i}")
-    if manner.shortcut != "none":
-      y = y + self.skip(x, y, train=train)
-    return activation(y)
+    for i, plan in enumerate(inner, start=1):
+      y = layer(y, plan, manner.layers, name=f"conv{i}", norm_name=f"norm{i}", train=train)
+      y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i}")
+    return layer(
+      y,
+      last,
+      manner.layers,
+      name=f"conv{len(self.plan)}",
+      norm_name=f"norm{len(self.plan)}",
+      scale_init=nn.initializers.zeros if manner.zero_last_scale else nn.initializers.ones,
+      add=None if manner.shortcut == "none" else self.skip(x, last.features, train=train),
+      train=train,
+    )
 
-  def skip(self, x: jax.Array, y: jax.Array, *, train: bool) -> jax.Array:
+  def skip(self, x: jax.Array, features: int, *, train: bool) -> jax.Array:
     """The unit's input in the shape of its output, options A, B and C of section 3.3."""
     stride = _stride(self.plan)
-    if not projects(self.manner.shortcut, x, y, stride):
-      return subsample(x, stride, y.shape[-1])
-    x = conv(x, Layer(y.shape[-1], 1, stride, 1), self.manner, name="projection")
-    return norm(self.manner, "projection_norm")(x, train=train)
+    if not projects(self.manner.shortcut, x, features, stride):
+      return subsample(x, stride, features)
+    return layer(
+      x,
+      Layer(features, 1, stride, 1),
+      self.manner.layers,
+      name="projection",
+      norm_name="projection_norm",
+      activation="identity",
+      train=train,
+    )
 
 
 class PreactivationUnit(nn.Module):
@@ -202,21 +206,19 @@ class PreactivationUnit(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    manner, y, stride = self.manner, x, _stride(self.plan)
-    for i, layer in enumerate(self.plan, start=1):
-      y = norm(manner, f"norm{i}")(y, train=train)
-      y = ACTIVATIONS[manner.activation](y)
-      if i == 1:
-        activated = y
-      else:
-        y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i - 1}")
-      y = conv(y, layer, manner, name=f"conv{i}")
+    *inner, last = self.plan
+    manner, stride = self.manner, _stride(self.plan)
+    first = y = activated(x, manner.layers, name="norm1", train=train)
+    # A convolution and the norm and activation that follow it are one layer.
+    for i, plan in enumerate(inner, start=1):
+      y = layer(y, plan, manner.layers, name=f"conv{i}", norm_name=f"norm{i + 1}", train=train)
+      y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i}")
+    y = conv(y, last, manner.layers, name=f"conv{len(self.plan)}")
     if manner.shortcut == "none":
       return y
-    if projects(manner.shortcut, x, y, stride):
-      projection = Layer(y.shape[-1], 1, stride, 1)
-      return y + conv(activated, projection, manner, name="projection")
-    return y + subsample(x, stride, y.shape[-1])
+    if projects(manner.shortcut, x, last.features, stride):
+      return y + conv(first, Layer(last.features, 1, stride, 1), manner.layers, name="projection")
+    return y + subsample(x, stride, last.features)
 
 
 def units_of(depth: int, unit: str, stages: int) -> tuple[int, ...]:
@@ -235,26 +237,34 @@ def units_of(depth: int, unit: str, stages: int) -> tuple[int, ...]:
   return ((depth - 2) // step,) * stages
 
 
-def conv(x: jax.Array, layer: Layer, manner: Manner, name: str) -> jax.Array:
-  """A convolution; it has a bias only when no norm follows."""
+def layer(x: jax.Array, plan: Layer, manner: parts.Manner, **more) -> jax.Array:
+  """Convolution, norm, sum, activation: `parts.layer` by a plan."""
+  features, kernel, stride, groups = plan
+  return parts.layer(x, features, kernel, manner, stride=stride, groups=groups, **more)
+
+
+def conv(x: jax.Array, plan: Layer, manner: parts.Manner, name: str) -> jax.Array:
+  """A convolution that no norm follows directly; it has a bias only in a net without norms."""
   return Conv(
-    *layer[:3],
-    groups=layer.groups,
+    *plan[:3],
+    groups=plan.groups,
     bias=manner.norm == "none",
-    kernel_init=parts.KERNEL_INITS[manner.weight_init],
+    kernel_init=manner.kernel_init,
     name=name,
   )(x)
 
 
-def norm(manner: Manner, name: str, *, zero_scale: bool = False):
-  """The net's normalisation, from (x, train) to x."""
-  scale_init = nn.initializers.zeros if zero_scale else nn.initializers.ones
-  return norms.norm(manner.norm, group=manner.norm_group, name=name, scale_init=scale_init)
+def activated(x: jax.Array, manner: parts.Manner, *, name: str, train: bool) -> jax.Array:
+  """Norm and activation, before a convolution."""
+  relu = manner.activation == "relu"
+  normalise = norm(manner.norm, x.shape[-1], group=manner.norm_group, name=name)
+  x = normalise(x, train=train, relu=relu)
+  return x if relu else ACTIVATIONS[manner.activation](x)
 
 
-def projects(shortcut: str, x: jax.Array, y: jax.Array, stride: int) -> bool:
+def projects(shortcut: str, x: jax.Array, features: int, stride: int) -> bool:
   """Whether the shortcut is a 1x1 convolution: C always, B where the shape changes, A never."""
-  changes = stride > 1 or x.shape[-1] != y.shape[-1]
+  changes = stride > 1 or x.shape[-1] != features
   return shortcut == "C" or (shortcut == "B" and changes)
 
 

@@ -1,0 +1,70 @@
+"""Which form the kernels have in this process, and how an operation comes by it.
+
+Every operation is defined by its plain form. On a CPU another form may stand in for it, chosen when a
+program is lowered: programs for other devices hold the plain form.
+
+  onednn  C++ on oneDNN
+  plain   JAX only, in the arrangements that XLA computes fastest on a CPU
+"""
+
+import functools
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax import lax
+
+from jaxnets import onednn
+from jaxnets.errors import ConfigError
+
+log = logging.getLogger("jaxnets")
+
+VARIABLE = "JAXNETS_KERNELS"
+WISHES = ("auto", "onednn", "plain")
+
+
+@functools.cache
+def form() -> str:
+  """ "onednn" or "plain"; asked once in a process, which compiles the C++ if need be.
+
+  The environment variable JAXNETS_KERNELS says what is wished for: "auto", the default, is onednn
+  on a CPU where it can be had.
+
+  Raises:
+    ConfigError: another wish, or onednn is wished for and cannot be had.
+  """
+  wish = os.environ.get(VARIABLE, "auto")
+  if wish not in WISHES:
+    raise ConfigError(f"{VARIABLE} (={wish!r}) must be one of {', '.join(WISHES)}")
+  if wish == "plain" or (wish == "auto" and not on_cpu()):
+    return "plain"
+  try:
+    from jaxnets.kernels import calls
+
+    calls.register(onednn.library(log.info))
+  except onednn.UnavailableError as error:
+    if wish == "onednn":
+      raise ConfigError(f"no onednn kernels: {error}") from error
+    log.debug("no onednn kernels: %s", error)
+    return "plain"
+  return "onednn"
+
+
+def describe() -> str:
+  """The form with its version, as a run records it: "onednn 3.2.0" or "plain"."""
+  return f"onednn {onednn.find().dnnl_version}" if form() == "onednn" else "plain"
+
+
+@functools.cache
+def on_cpu() -> bool:
+  """Whether programs are for the CPU unless they say otherwise."""
+  return jax.default_backend() == "cpu"
+
+
+def choose(cpu: Callable[..., Any], plain: Callable[..., Any], *arguments: Any) -> Any:
+  """`cpu` of the arguments in programs for a CPU, `plain` of them in all others."""
+  if cpu is plain:
+    return plain(*arguments)
+  return lax.platform_dependent(*arguments, cpu=cpu, default=plain)

@@ -1,0 +1,187 @@
+"""Finding oneDNN and a compiler, and compiling the sources in this folder against them."""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+SOURCE = Path(__file__).with_name("source")
+FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-std=c++17",
+         "-ffp-contract=fast", "-fPIC", "-shared", "-Wall", "-Wextra")  # fmt: skip
+OLDEST = (3, 0)  # oneDNN's interface changed with 3.0
+SECONDS = 300  # after which the compiler is given up
+
+
+class UnavailableError(Exception):
+  """The kernels cannot be had here; the message says why and what would help."""
+
+
+class Parts(NamedTuple):
+  """What the kernels are made of on this machine."""
+
+  compiler: Path
+  compiler_version: str
+  headers: Path  # folder of dnnl.hpp
+  dnnl: Path  # the shared library
+  dnnl_version: str
+  ffi: Path  # folder of XLA's FFI headers
+  jaxlib_version: str
+
+
+class Library(NamedTuple):
+  """The compiled kernels."""
+
+  path: Path
+  dnnl: Path
+  version: str  # of oneDNN
+
+
+def find() -> Parts:
+  """The parts; quick, and nothing is compiled.
+
+  Raises:
+    UnavailableError: one of them is missing, or this processor is not one they are made for.
+  """
+  if sys.platform != "linux" or platform.machine() != "x86_64":
+    # Elsewhere oneDNN falls back on reference loops, slower than XLA.
+    raise UnavailableError(f"made for Linux on x86_64, not {sys.platform} on {platform.machine()}")
+  headers, dnnl = _find_dnnl()
+  compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+  compiler = compiler and shutil.which(compiler)
+  if not compiler:
+    raise UnavailableError("no C++ compiler; install g++")
+  jaxlib = importlib.util.find_spec("jaxlib")
+  if jaxlib is None or jaxlib.origin is None:
+    raise UnavailableError("jaxlib is not installed")
+  ffi = Path(jaxlib.origin).parent / "include"
+  return Parts(
+    Path(compiler),
+    _first_line(compiler, "--version"),
+    headers,
+    dnnl,
+    _dnnl_version(headers),
+    ffi,
+    importlib.metadata.version("jaxlib"),
+  )
+
+
+def kept(parts: Parts) -> Path:
+  """Where the library compiled from these parts is, or will be, kept.
+
+  One folder for each set of sources, parts, flags and processor: a home folder may be shared by
+  machines that differ.
+  """
+  sums = hashlib.sha256()
+  for path in sorted(SOURCE.iterdir()):
+    sums.update(path.name.encode() + path.read_bytes())
+  sums.update(repr((parts, FLAGS, _processor())).encode())
+  cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jaxnets" / "kernels"
+  return cache / sums.hexdigest()[:16]
+
+
+def library(say=lambda text: None) -> Library:
+  """The kernels, compiled now if they are not kept yet.
+
+  Args:
+    say: called with a sentence before the compiler is run, which takes 10 to 30 s.
+
+  Raises:
+    UnavailableError: they cannot be had; a compiler that failed is not run again for the same
+      parts until their folder is deleted.
+  """
+  parts = find()
+  folder = kept(parts)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+      built, failure = folder / "kernels.so", folder / "failure.txt"
+      if not built.exists() and not failure.exists():
+        say("compiling the CPU kernels, once for this machine ...")
+        _compile(parts, folder)
+      if failure.exists():
+        raise UnavailableError(f"they could not be compiled; see {failure}, delete it to try again")
+  except OSError as error:
+    raise UnavailableError(f"no place to keep them: {error}") from error
+  return Library(built, parts.dnnl, parts.dnnl_version)
+
+
+def _compile(parts: Parts, folder: Path) -> None:
+  """Makes kernels.so or failure.txt in `folder`, whole or not at all."""
+  with tempfile.TemporaryDirectory(dir=folder) as directory:
+    made = Path(directory) / "kernels.so"
+    command = [
+      str(parts.compiler), *FLAGS, "-isystem", str(parts.ffi), "-isystem", str(parts.headers),
+      *map(str, sorted(SOURCE.glob("*.cc"))), "-o", str(made), str(parts.dnnl),
+      f"-Wl,-rpath,{parts.dnnl.parent}",
+    ]  # fmt: skip
+    try:
+      done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+      complaint = done.stderr if done.returncode else ""
+    except subprocess.TimeoutExpired:
+      complaint = f"the compiler took more than {SECONDS} s"
+    if complaint or not made.exists():
+      text = f"{' '.join(command)}\n{complaint or 'the compiler wrote nothing'}\n"
+      (Path(directory) / "failure.txt").write_text(text)
+      (Path(directory) / "failure.txt").rename(folder / "failure.txt")
+    else:
+      made.rename(folder / "kernels.so")
+
+
+def _find_dnnl() -> tuple[Path, Path]:
+  """The folder of oneDNN's headers and its library: of this environment, or of the system."""
+  prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path("/usr/local"), Path("/usr")]
+  found = ""
+  for prefix in prefixes:
+    headers = prefix / "include"
+    if not (headers / "dnnl.hpp").exists():
+      continue
+    major, minor, _ = map(int, _dnnl_version(headers).split("."))
+    for place in (prefix / "lib", prefix / "lib64", prefix / "lib" / "x86_64-linux-gnu"):
+      for name in sorted(place.glob(f"libdnnl.so.{major}*")):
+        if (major, minor) >= OLDEST:
+          return headers, name
+        found = f"oneDNN {major}.{minor} in {prefix} is older than 3.0; "
+  raise UnavailableError(f'{found or "no oneDNN; "}pip install "jaxnets[cpu]"')
+
+
+def _dnnl_version(headers: Path) -> str:
+  for name in ("oneapi/dnnl/dnnl_version.h", "dnnl_version.h"):
+    path = headers / name
+    if path.exists():
+      numbers = dict(re.findall(r"DNNL_VERSION_(MAJOR|MINOR|PATCH)\s+(\d+)", path.read_text()))
+      if len(numbers) == 3:
+        return ".".join(numbers[part] for part in ("MAJOR", "MINOR", "PATCH"))
+  return "0.0.0"
+
+
+@functools.cache
+def _first_line(*command: str) -> str:
+  done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+  return done.stdout.splitlines()[0] if done.stdout else ""
+
+
+def _processor() -> str:
+  """What the compiler's -march=native depends on."""
+  lines = Path("/proc/cpuinfo").read_text().splitlines()
+  wanted = ("vendor_id", "cpu family", "model", "flags")
+  return "\n".join(dict.fromkeys(x for x in lines if x.split("\t")[0].strip() in wanted))
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+  """One process compiles, the others wait for it."""
+  with open(folder / ".lock", "a+") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield

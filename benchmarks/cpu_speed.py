@@ -103,7 +103,7 @@ def compare(
     found = {f["torch"] for f in record[mode]["frameworks"].values() if "torch" in f}
     record["versions"] = versions() | dict.fromkeys(["torch"] * len(found), ", ".join(found))
     write(out, "speed", name, record)
-    say(f"{name}: {mode} done")
+    say(f"{name}: {mode} done; other processes took up to {other_cpus(record[mode]):.1f} cores")
   return record
 
 
@@ -151,6 +151,7 @@ def add_rates(result: dict[str, Any], batch: int) -> None:
       "cpu_ms_per_step": spread([1000 * a["cpu_seconds"] / facts["steps"] for a in answers]),
       "images_per_second": spread([1000 * batch / ms for ms in times[name]]),
       "idle_cpu_seconds": spread([a["idle_cpu_seconds"] for a in answers]),
+      "other_cpus": spread([a["other_cpu_seconds"] / a["seconds"] for a in answers]),
       "peak_bytes": max(a["peak_bytes"] for a in answers),
     }
   peers = [name for name in TORCH if name in times]
@@ -164,6 +165,12 @@ def add_rates(result: dict[str, Any], batch: int) -> None:
     frameworks[own]["same_parameters"] = all(
       frameworks[name]["parameters"] == frameworks[own]["parameters"] for name in peers
     )
+
+
+def other_cpus(result: dict[str, Any]) -> float:
+  """Most cores that other processes kept busy during a turn: more than a tenth disturbs."""
+  found = [f["other_cpus"]["max"] for f in result["frameworks"].values() if "other_cpus" in f]
+  return max(found, default=0.0)
 
 
 def table_rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:

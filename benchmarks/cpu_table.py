@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cpu_runs import RUNS
-from benchmarks.cpu_speed import BATCHES, MODES, OURS, TORCH
+from benchmarks.cpu_speed import BATCHES, MODES, OURS, TORCH, other_cpus
 from jaxnets import runs
 from jaxnets.errors import ConfigError
 
@@ -55,11 +55,14 @@ def header(records: list[dict[str, Any]]) -> str:
   )
   facts = [f for r in records for m in MODES for f in r.get(m, {}).get("frameworks", {}).values()]
   forms = (*facts, *(r[form] for r in records for form in OURS if form in r))
+  taken = [other_cpus(record[mode]) for record in records for mode in MODES if mode in record]
+  disturbed = [f"{max(taken):.2f} at most"] if taken else []
   lines = [
     f"- Machine: {'; '.join(machines)}",
     f"- Versions: {', '.join(versions)}",
     f"- Threads: {', '.join(_distinct(str(f['threads']) for f in facts if 'threads' in f))}",
     f"- Kernels: {', '.join(_distinct(f['kernels'] for f in forms if 'kernels' in f))}",
+    f"- Cores that other processes kept busy: {', '.join(disturbed)}",
     f"- Dates: {', '.join(sorted({record['date'][:10] for record in records}))}",
     *(f"- Command: `{command}`" for command in _distinct(r["command"] for r in records)),
   ]

@@ -51,6 +51,7 @@ class Turn(NamedTuple):
   seconds: float
   cpu_seconds: float  # of all threads of the process
   idle_cpu_seconds: float  # the same since the last turn, while others had theirs
+  other_cpu_seconds: float  # of all other processes on the machine, during this turn
   peak_bytes: int  # most memory that was ever resident
   loss: float | None
 
@@ -95,10 +96,21 @@ def serve(make: Make) -> int:
 
 def turn(run: Run, steps: int, idle_since: float) -> Turn:
   """Runs the steps; `idle_since` is the CPU time at the end of the last turn."""
-  cpu, start = time.process_time(), time.perf_counter()
+  busy, cpu, start = machine_seconds(), time.process_time(), time.perf_counter()
   loss = run(steps)
-  seconds = time.perf_counter() - start
-  return Turn(seconds, time.process_time() - cpu, cpu - idle_since, peak_resident(), loss)
+  seconds, own = time.perf_counter() - start, time.process_time() - cpu
+  others = max(0.0, machine_seconds() - busy - own)
+  return Turn(seconds, own, cpu - idle_since, others, peak_resident(), loss)
+
+
+def machine_seconds() -> float:
+  """CPU time that the machine has spent since its start, in hundredths; 0 where it does not say."""
+  try:
+    spent = [int(x) for x in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+  except (OSError, IndexError, ValueError):
+    return 0.0
+  user, nice, system, _, _, interrupts, soft, stolen = spent
+  return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_resident() -> int:

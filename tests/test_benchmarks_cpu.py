@@ -8,13 +8,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from benchmarks import cpu, cpu_runs, cpu_speed, cpu_table, records, turns
+from benchmarks import cpu, cpu_runs, cpu_speed, cpu_table, records, turns, workers
 from jaxnets import nets
 from jaxnets.errors import ConfigError, DataError, JaxnetsError
 
@@ -200,6 +201,18 @@ def test_the_kernels_are_chosen_by_the_environment_of_the_process(tmp_path, monk
   assert seen == {"ours": ("auto", "false"), "plain": ("plain", "false")}
 
 
+def test_what_other_processes_use_meanwhile_is_told_apart():
+  busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+  try:
+    found = workers.turn(time.sleep, 1, time.process_time())
+  finally:
+    busy.kill()
+    busy.wait()
+  assert found.cpu_seconds < 0.2
+  assert found.other_cpu_seconds > 0.2 or workers.machine_seconds() == 0
+  assert found.seconds >= 1
+
+
 def test_turns_last_as_long_as_planned_and_are_taken_in_order(monkeypatch):
   per_step = {"a": 0.01, "b": 0.3}
   asked = []
@@ -226,6 +239,7 @@ def turn(seconds: float) -> dict:
     "seconds": seconds,
     "cpu_seconds": 2 * seconds,
     "idle_cpu_seconds": 0.0,
+    "other_cpu_seconds": seconds / 4,
     "peak_bytes": 7,
     "loss": 1.0,
   }
@@ -265,6 +279,7 @@ def test_a_ratio_is_of_one_repetition_and_to_the_better_pytorch():
   assert ours["ratio"]["torch_eager"] == pytest.approx(
     {"median": 1.1, "min": 1.1, "max": 1.2, "n": 3}
   )
+  assert cpu_speed.other_cpus(found) == 0.25
   assert found["better"] == "torch_eager"
   assert found["frameworks"]["plain"]["ratio"]["torch_eager"]["median"] == pytest.approx(110 / 300)
   assert found["frameworks"]["torch_compile"] == {"error": "no compiler"}
@@ -297,6 +312,7 @@ def test_the_page_says_which_bar_is_met_and_keeps_what_is_around(tmp_path):
   assert cells[2:6] == ["100 (100 to 200)", "300 (300 to 600)", "110 (110 to 240)", "failed"]
   assert cells[6:] == ["1.10 (1.10 to 1.20)", "1.1 met", "0.37 (0.37 to 0.40)", "0.5 **missed**"]
   assert "1.2 **missed**" in inference
+  assert "kept busy: 0.25 at most" in text
   assert str(tmp_path) not in text
 
 

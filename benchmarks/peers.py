@@ -53,7 +53,6 @@ def make(
     (torch.from_numpy(image).to(device).permute(0, 3, 1, 2), torch.from_numpy(label).to(device))
     for image, label in workers.batches(given)
   ]
-  base = workers.peak_resident()
   function = torch.compile(net) if compiled else net
   form = train_program if mode == "train" else forward_program
   run = form(net, function, itertools.cycle(placed), precision(device, given.dtype))
@@ -66,7 +65,6 @@ def make(
     "platform": "gpu" if cuda else "cpu",
     "compile_seconds": seconds,  # with the first step
     "peak_bytes": torch.cuda.max_memory_allocated() if cuda else None,
-    "base_bytes": base,  # resident before the net: libraries and images
     "parameters": sum(p.numel() for p in net.parameters()),
     "threads": torch.get_num_threads(),
     "torch": torch.__version__,

@@ -152,7 +152,6 @@ def ours(mode: str, given: Work) -> tuple[dict[str, Any], Run]:
     jax.device_put({"image": image, "label": label.astype(np.int32)}, meshes.split(mesh))
     for image, label in batches(given)
   ]
-  base = peak_resident()
   form = train_program if mode == "train" else forward_program
   run, params, stats, seconds = form(net, given, placed, mesh)
   run(WARM_UP)
@@ -163,7 +162,6 @@ def ours(mode: str, given: Work) -> tuple[dict[str, Any], Run]:
     "platform": device.platform,
     "compile_seconds": seconds,  # with the first step
     "peak_bytes": (device.memory_stats() or {}).get("peak_bytes_in_use"),
-    "base_bytes": base,  # resident before the net: libraries and images
     "parameters": nets.count_parameters(params),
     "macs": cost.count_macs(lambda p, s, x: net.apply(p, s, x).logits, params, stats, image),
     "kernels": describe(),

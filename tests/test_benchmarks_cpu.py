@@ -171,7 +171,7 @@ def test_both_forms_of_ours_are_timed_where_pytorch_is_not(tmp_path):
   assert plain["ms_per_step"]["n"] == 2
   assert 0 < plain["ms_per_step"]["min"] <= plain["ms_per_step"]["median"]
   assert plain["cpu_ms_per_step"]["median"] > 0
-  assert plain["base_bytes"] < plain["peak_bytes"] < record["machine"]["memory_bytes"]
+  assert 50e6 < plain["peak_bytes"] < record["machine"]["memory_bytes"]
   assert "ratio" not in plain
   assert record["command"].endswith("--out=out --torch_python=python")
 

@@ -41,7 +41,7 @@ $(BIN)/python:
 
 # A stamp per set of extras; installed again when the dependencies change.
 $(VENV)/.demo: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[data]"
+	$(BIN)/python -m pip install --quiet --editable ".[cpu,data]"
 	@touch $@
 
 $(VENV)/.test: setup.cfg pyproject.toml | $(BIN)/python

@@ -12,14 +12,16 @@ PACKAGE = ROOT / "jaxnets"
 BELOW = {
   "errors": set(),
   "runs": set(),
-  "kernels": set(),
+  "memory": set(),
+  "onednn": set(),
+  "kernels": {"onednn"},
   "nets": {"kernels"},
   "cost": {"nets"},
   "fields": set(),
   "config": {"nets", "fields"},
   "data": set(),
-  "train": {"nets", "data", "cost", "config", "fields", "runs"},
-  "cli": {"train", "nets", "data", "cost", "config", "fields", "runs"},
+  "train": {"kernels", "nets", "data", "cost", "config", "fields", "runs"},
+  "cli": {"train", "nets", "data", "cost", "config", "fields", "runs", "memory", "onednn"},
 }
 # Library -> the only places that may import it.
 FENCES = {

@@ -111,6 +111,15 @@ def define_common(values: flags.FlagValues) -> None:
     "platform", None, ["cpu", "gpu", "tpu"], "run there or not at all", flag_values=values
   )
   flags.DEFINE_enum(
+    "kernels", None, ["auto", "onednn", "plain"],
+    "of the nets on a CPU: C++ on oneDNN, or JAX only; else JAXNETS_KERNELS, else auto",
+    flag_values=values,
+  )  # fmt: skip
+  flags.DEFINE_integer(
+    "threads", None, "of a CPU; else OMP_NUM_THREADS for the kernels, else all cores",
+    lower_bound=1, flag_values=values,
+  )  # fmt: skip
+  flags.DEFINE_enum(
     "format", "text", ["text", "json", "csv", "md"], "of the output", flag_values=values
   )
   flags.DEFINE_bool("debug", False, "show where an error came from", flag_values=values)
@@ -121,6 +130,11 @@ def prepare_environment(values: flags.FlagValues) -> None:
   platform = values.platform
   if platform:
     os.environ["JAX_PLATFORMS"] = "cuda" if platform == "gpu" else platform
+  if values.kernels:
+    os.environ["JAXNETS_KERNELS"] = values.kernels
+  if values.threads:
+    os.environ["OMP_NUM_THREADS"] = str(values.threads)
+    os.environ["NPROC"] = str(values.threads)  # XLA's name for it
   cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jaxnets" / "xla"
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
 

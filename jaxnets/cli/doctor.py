@@ -23,7 +23,7 @@ REQUIRED = ("jax", "flax", "optax", "orbax-checkpoint", "ml-collections", "absl-
             "tensorflow-datasets", "array_record", "grain", "importlib_resources", "pillow",
             "rich")  # fmt: skip
 EXTRAS = {"data": "scikit-learn", "report": "matplotlib", "classical": "scikit-learn",
-          "export": "safetensors", "slurm": "submitit", "tb": "tensorboardX"}  # fmt: skip
+          "cpu": "onednn-cpu-gomp", "export": "safetensors", "slurm": "submitit", "tb": "tensorboardX"}  # fmt: skip
 FREE_GIB = 2.0  # a run with checkpoints wants at least this
 
 
@@ -41,6 +41,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     *packages(),
     *extras(),
     *devices(values.devices),
+    kernels(),
     *places(values.data_dir),
   ]
   table.show(rows, values.format)
@@ -80,6 +81,24 @@ def devices(ask: bool) -> list[dict[str, Any]]:
   if list(Path("/dev").glob("accel*")) or list(Path("/dev").glob("vfio/[0-9]*")):
     found += ", TPU device files"
   return [_row("devices", found, True, "--devices asks JAX")]
+
+
+def kernels() -> dict[str, Any]:
+  """Which form the nets' operations have on a CPU, and why."""
+  from jaxnets import onednn
+
+  wish = os.environ.get("JAXNETS_KERNELS", "auto")
+  if wish == "plain":
+    return _row("CPU kernels", "plain: switched off", True)
+  try:
+    parts = onednn.find()
+    failure = onednn.failure(parts)
+    if failure:
+      raise onednn.UnavailableError(failure)
+  except onednn.UnavailableError as error:
+    return _row("CPU kernels", "plain", False, str(error), "absent")
+  state = "compiled" if onednn.kept(parts).exists() else "will be compiled at first use"
+  return _row("CPU kernels", f"onednn {parts.dnnl_version}, {state}", True)
 
 
 def places(data_dir: str | None) -> list[dict[str, Any]]:

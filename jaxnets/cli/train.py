@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from jaxnets import __version__, runs
+from jaxnets import __version__, memory, runs
 from jaxnets.cli.configs import Chosen, required
 from jaxnets.cli.logs import said_to
 from jaxnets.errors import ConfigError, JaxnetsError
@@ -77,6 +77,7 @@ def _resumable(workdir: Path, config: Any, resume: str) -> dict | None:
 
 
 def _train(values: flags.FlagValues, config: Any, workdir: Path) -> dict:
+  memory.keep_freed()
   import jax
 
   from jaxnets.cli.devices import find_devices

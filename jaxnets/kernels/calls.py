@@ -42,8 +42,9 @@ IMAGES, SHARED, SUM = "images", "shared", "sum"  # what an argument or result is
 @functools.cache
 def register(library: onednn.Library) -> None:
   """Loads the library and tells XLA its functions."""
-  # Read once, when OpenMP is loaded: threads that wait for work shall soon leave the cores to XLA.
-  os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+  # Read once, when OpenMP is loaded: threads that wait for work shall soon leave the cores to XLA
+  # and to others. On a quiet machine more is no faster; on a busy one ten times this halves it.
+  os.environ.setdefault("GOMP_SPINCOUNT", "1000")
   loaded = ctypes.CDLL(str(library.path))
   for name in TARGETS:
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(loaded, name)), platform="cpu")

@@ -10,9 +10,10 @@ from jaxnets.onednn.build import (
   Library,
   Parts,
   UnavailableError,
+  failure,
   find,
   kept,
   library,
 )
 
-__all__ = ["Library", "Parts", "UnavailableError", "find", "kept", "library"]
+__all__ = ["Library", "Parts", "UnavailableError", "failure", "find", "kept", "library"]

@@ -21,6 +21,7 @@ SOURCE = Path(__file__).with_name("source")
 FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-std=c++17",
          "-ffp-contract=fast", "-fPIC", "-shared", "-Wall", "-Wextra")  # fmt: skip
 OLDEST = (3, 0)  # oneDNN's interface changed with 3.0
+FAILURE = "failure.txt"  # the compiler's complaint, beside where the library would be
 SECONDS = 300  # after which the compiler is given up
 
 
@@ -78,7 +79,7 @@ def find() -> Parts:
 
 
 def kept(parts: Parts) -> Path:
-  """Where the library compiled from these parts is, or will be, kept.
+  """Where the library compiled from these parts is, once it is.
 
   One folder for each set of sources, parts, flags and processor: a home folder may be shared by
   machines that differ.
@@ -88,7 +89,13 @@ def kept(parts: Parts) -> Path:
     sums.update(path.name.encode() + path.read_bytes())
   sums.update(repr((parts, FLAGS, _processor())).encode())
   cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jaxnets" / "kernels"
-  return cache / sums.hexdigest()[:16]
+  return cache / sums.hexdigest()[:16] / "kernels.so"
+
+
+def failure(parts: Parts) -> str:
+  """Why these parts did not compile the last time; empty when they did, or were not tried."""
+  path = kept(parts).with_name(FAILURE)
+  return f"they could not be compiled; see {path}, delete it to try again" if path.exists() else ""
 
 
 def library(say=lambda text: None) -> Library:
@@ -99,28 +106,27 @@ def library(say=lambda text: None) -> Library:
 
   Raises:
     UnavailableError: they cannot be had; a compiler that failed is not run again for the same
-      parts until their folder is deleted.
+      parts until its complaint is deleted.
   """
   parts = find()
-  folder = kept(parts)
+  built = kept(parts)
   try:
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
-      built, failure = folder / "kernels.so", folder / "failure.txt"
-      if not built.exists() and not failure.exists():
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(built.parent):
+      if not built.exists() and not failure(parts):
         say("compiling the CPU kernels, once for this machine ...")
-        _compile(parts, folder)
-      if failure.exists():
-        raise UnavailableError(f"they could not be compiled; see {failure}, delete it to try again")
+        _compile(parts, built)
   except OSError as error:
     raise UnavailableError(f"no place to keep them: {error}") from error
+  if failure(parts):
+    raise UnavailableError(failure(parts))
   return Library(built, parts.dnnl, parts.dnnl_version)
 
 
-def _compile(parts: Parts, folder: Path) -> None:
-  """Makes kernels.so or failure.txt in `folder`, whole or not at all."""
-  with tempfile.TemporaryDirectory(dir=folder) as directory:
-    made = Path(directory) / "kernels.so"
+def _compile(parts: Parts, built: Path) -> None:
+  """Makes `built`, or says beside it why not; whole or not at all."""
+  with tempfile.TemporaryDirectory(dir=built.parent) as directory:
+    made, complaint = Path(directory) / built.name, Path(directory) / FAILURE
     command = [
       str(parts.compiler), *FLAGS, "-isystem", str(parts.ffi), "-isystem", str(parts.headers),
       *map(str, sorted(SOURCE.glob("*.cc"))), "-o", str(made), str(parts.dnnl),
@@ -128,15 +134,14 @@ def _compile(parts: Parts, folder: Path) -> None:
     ]  # fmt: skip
     try:
       done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-      complaint = done.stderr if done.returncode else ""
+      said = done.stderr if done.returncode else ""
     except subprocess.TimeoutExpired:
-      complaint = f"the compiler took more than {SECONDS} s"
-    if complaint or not made.exists():
-      text = f"{' '.join(command)}\n{complaint or 'the compiler wrote nothing'}\n"
-      (Path(directory) / "failure.txt").write_text(text)
-      (Path(directory) / "failure.txt").rename(folder / "failure.txt")
+      said = f"the compiler took more than {SECONDS} s"
+    if made.exists() and not said:
+      made.rename(built)
     else:
-      made.rename(folder / "kernels.so")
+      complaint.write_text(f"{' '.join(command)}\n{said or 'the compiler wrote nothing'}\n")
+      complaint.rename(built.with_name(FAILURE))
 
 
 def _find_dnnl() -> tuple[Path, Path]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxnets import nets, runs
+from jaxnets import kernels, nets, runs
 from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
@@ -46,6 +46,7 @@ def fit(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str,
   with interruptible() as stopped:
     experiment = build(config, data_dir)
     if jax.process_index() == 0:
+      note_other_kernels(workdir)
       runs.begin(workdir, to_json(config), facts(experiment))
     announce(experiment)
     init_key, step_key = jax.random.split(jax.random.key(config.seed))
@@ -263,6 +264,17 @@ def announce(experiment: Experiment) -> None:
   )
 
 
+def note_other_kernels(workdir: Path) -> None:
+  """Says when a run goes on with other kernels than it had: equal to rounding, not to the bit."""
+  before = (runs.read_json(workdir / "run.json") or {}).get("kernels")
+  if before is not None and before != kernels.describe():
+    log.warning(
+      "this run had the kernels %s and goes on with %s: the same up to rounding, not to the bit; "
+      "--kernels=%s goes on as before",
+      before, kernels.describe(), before.split()[0],
+    )  # fmt: skip
+
+
 def changed_axes(net: nets.Net) -> dict[str, Any]:
   """The axes in which a net differs from the published one of its name."""
   published = nets.axes(net.name)
@@ -275,6 +287,7 @@ def facts(experiment: Experiment) -> dict[str, Any]:
   return {
     "jax": jax.__version__,
     "devices": f"{len(devices)} x {devices[0].device_kind}",
+    "kernels": kernels.describe(),
     "hosts": jax.process_count(),
     "steps": experiment.steps,
     "data_dir": None if experiment.data_dir is None else str(Path(experiment.data_dir).absolute()),

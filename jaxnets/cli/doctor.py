@@ -23,7 +23,8 @@ REQUIRED = ("jax", "flax", "optax", "orbax-checkpoint", "ml-collections", "absl-
             "tensorflow-datasets", "array_record", "grain", "importlib_resources", "pillow",
             "rich")  # fmt: skip
 EXTRAS = {"data": "scikit-learn", "report": "matplotlib", "classical": "scikit-learn",
-          "cpu": "onednn-cpu-gomp", "export": "safetensors", "slurm": "submitit", "tb": "tensorboardX"}  # fmt: skip
+          "cpu": "onednn-cpu-gomp", "export": "safetensors", "slurm": "submitit",
+          "tb": "tensorboardX"}  # fmt: skip
 FREE_GIB = 2.0  # a run with checkpoints wants at least this
 
 

@@ -1,12 +1,17 @@
 """The few operations the nets are made of, each defined by its plain JAX form.
 
 Images are [batch, height, width, channels], convolution kernels [height, width, in / groups, out].
-On a CPU faster forms stand in for the plain ones, see `forms`.
+
+  conv, norm, pool   the operations with their gradients
+  plain              what they mean; programs for GPUs and TPUs
+  native, portable   what stands in for it on a CPU: C++, or JAX alone
+  forms, calls       which of the two, and how JAX calls C++
 """
 
-from jaxnets.kernels.conv import NO_PADDING, Padding, conv, conv_normalised
+from jaxnets.kernels.conv import conv, conv_normalised
 from jaxnets.kernels.forms import describe
-from jaxnets.kernels.norm import batch_moments, batch_norm, local_response_norm, normalise
+from jaxnets.kernels.norm import batch_norm, local_response_norm
+from jaxnets.kernels.plain import NO_PADDING, Padding, batch_moments, normalise
 from jaxnets.kernels.pool import adaptive_average_pool, average_pool, max_pool
 
 __all__ = [

@@ -1,9 +1,8 @@
 """The C++ kernels as functions of JAX arrays, one device's images at a time.
 
 A kernel computes on the images of one device. Under a mesh every device computes on its own, sums
-over images are added up, and nothing is gathered; under `vmap` further images are further images, or,
-where the kernel of a convolution differs, one after the other. None of these functions can be
-differentiated: the operations that call them say what their gradients are.
+over images are added up, and nothing is gathered. Under `vmap` more images are a larger batch, and
+what differs for each, as kernels of convolutions do, is computed one after the other.
 """
 
 import ctypes
@@ -60,10 +59,10 @@ def call(
 
   Args:
     target: one of `TARGETS`.
-    arguments: each with its kind: IMAGES, where the first axis is that of the images, or SHARED, the
-      same for all; None for one that the function does without.
-    results: shapes for these arguments, each with its kind: IMAGES, or SUM over the images; None for
-      one that is not wanted.
+    arguments: each with its kind: IMAGES, where the first axis is that of the images, or SHARED,
+      the same for all; None for one that the function does without.
+    results: shapes for these arguments, each with its kind: IMAGES, or SUM over the images; None
+      for one that is not wanted.
     **attributes: passed on.
 
   Returns:
@@ -167,19 +166,16 @@ def _first_axis(sharding: NamedSharding):
 
 def _rule(kinds, value_types, result_kinds, result_types):
   """Shardy's rule: all axes but that of the images are whole on every device."""
-  names: list[str] = []
+  whole: list[str] = []  # the names of all axes but that of the images, no two the same
 
   def axes(kind: str, rank: int) -> str:
-    own = [f"a{len(names) + i}" for i in range(rank)]
-    names.extend(own)
-    if kind == IMAGES and rank:
-      names.remove(own[0])
-      own[0] = "n"
-    return " ".join(own)
+    own = [f"a{len(whole) + i}" for i in range(rank - (kind == IMAGES))]
+    whole.extend(own)
+    return " ".join(["n", *own] if kind == IMAGES else own)
 
   left = ", ".join(axes(k, len(t.shape)) for k, t in zip(kinds, value_types, strict=True))
   right = ", ".join(axes(k, len(t.shape)) for k, t in zip(result_kinds, result_types, strict=True))
-  special: dict[str, tuple[str, ...]] = {"need_replication_factors": tuple(names)}
+  special: dict[str, tuple[str, ...]] = {"need_replication_factors": tuple(whole)}
   if IMAGES not in result_kinds:
     special["reduction_factors"] = ("n",)
   return f"{left} -> {right}", special

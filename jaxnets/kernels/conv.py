@@ -1,29 +1,14 @@
-"""Convolution, with the sum and the ReLU that follow it."""
+"""Convolution, with what follows it in a layer."""
 
 import functools
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from jaxnets.kernels import calls
-from jaxnets.kernels.forms import choose, form, on_cpu
-from jaxnets.kernels.norm import normalise
-
-# Pixels added before and after each of height and width.
-Padding = tuple[tuple[int, int], tuple[int, int]]
-NO_PADDING: Padding = ((0, 0), (0, 0))
-
-
-class Geometry(NamedTuple):
-  """How the windows of a convolution lie."""
-
-  stride: tuple[int, int]
-  padding: Padding
-  dilation: tuple[int, int]
-  groups: int
+from jaxnets.kernels import forms, plain
+from jaxnets.kernels.plain import NO_PADDING, Geometry, Padding
 
 
 def conv(
@@ -52,37 +37,9 @@ def conv(
   Returns:
     [batch, height', width', out], dtype of the image.
   """
-  geometry = Geometry(tuple(stride), tuple(map(tuple, padding)), tuple(dilation), groups)
-  if not _faster(image, kernel, geometry):
-    return plain_conv(geometry, relu, image, kernel, bias)
-  return _conv(geometry, relu, image, kernel, bias)
-
-
-def plain_conv(
-  geometry: Geometry,
-  relu: bool,
-  image: jax.Array,
-  kernel: jax.Array,
-  bias: jax.Array | None,
-) -> jax.Array:
-  """What `conv` means."""
-  y = cross_correlate(geometry, image, kernel)
-  if bias is not None:
-    y = y + bias
-  return jax.nn.relu(y) if relu else y
-
-
-def cross_correlate(geometry: Geometry, image: jax.Array, kernel: jax.Array) -> jax.Array:
-  """The convolution itself, bilinear."""
-  return lax.conv_general_dilated(
-    image,
-    kernel,
-    window_strides=geometry.stride,
-    padding=geometry.padding,
-    rhs_dilation=geometry.dilation,
-    dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    feature_group_count=geometry.groups,
-  )
+  geometry = _geometry(stride, padding, dilation, groups)
+  operation = _conv if _has_forms(geometry, image, kernel) else plain.conv
+  return operation(geometry, relu, image, kernel, bias)
 
 
 def conv_normalised(
@@ -113,31 +70,25 @@ def conv_normalised(
     epsilon: added to the variance.
     add: summed before the ReLU; as the result.
     relu: whether max(0, x) follows.
+
+  Returns:
+    [batch, height', width', out], dtype of the image.
   """
-  geometry = Geometry(tuple(stride), tuple(map(tuple, padding)), tuple(dilation), groups)
+  geometry = _geometry(stride, padding, dilation, groups)
+  operation = _conv_normalised if _has_forms(geometry, image, kernel) else plain.conv_normalised
   arguments = (image, kernel, bias, mean, variance, scale, offset, add)
-  operation = _conv_normalised if _faster(image, kernel, geometry) else plain_conv_normalised
   return operation(geometry, epsilon, relu, *arguments)
 
 
-def plain_conv_normalised(
-  geometry, epsilon, relu, image, kernel, bias, mean, variance, scale, offset, add
-):
-  """What `conv_normalised` means."""
-  y = plain_conv(geometry, False, image, kernel, bias)
-  return _normalised(epsilon, relu, y, mean, variance, scale, offset, add)
+def _geometry(stride, padding, dilation, groups) -> Geometry:
+  (top, bottom), (left, right) = padding
+  return Geometry(tuple(stride), ((top, bottom), (left, right)), tuple(dilation), groups)
 
 
-def _normalised(epsilon, relu, y, mean, variance, scale, offset, add):
-  y = normalise(y, mean, variance, scale, offset, epsilon)
-  y = y if add is None else y + add
-  return jax.nn.relu(y) if relu else y
-
-
-def _faster(image: jax.Array, kernel: jax.Array, geometry: Geometry) -> bool:
-  """Whether a form other than the plain one may stand in."""
+def _has_forms(geometry: Geometry, image: jax.Array, kernel: jax.Array) -> bool:
+  """Whether another form than the plain one may stand in."""
   return (
-    on_cpu()
+    forms.on_cpu()
     and image.dtype == kernel.dtype == jnp.float32
     and min(min(side) for side in geometry.padding) >= 0
     and min(image.size, kernel.size) > 0
@@ -146,8 +97,10 @@ def _faster(image: jax.Array, kernel: jax.Array, geometry: Geometry) -> bool:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _conv(geometry, relu, image, kernel, bias):
-  plain = functools.partial(plain_conv, geometry, relu)
-  return choose(functools.partial(_forward, geometry, relu), plain, image, kernel, bias)
+  def own(image, kernel, bias):
+    return forms.on_cpu_form().conv(geometry, relu, image, kernel, bias, None)
+
+  return forms.choose(own, functools.partial(plain.conv, geometry, relu), image, kernel, bias)
 
 
 def _conv_forward(geometry, relu, image, kernel, bias):
@@ -157,50 +110,28 @@ def _conv_forward(geometry, relu, image, kernel, bias):
 
 def _conv_backward(geometry, relu, kept, dy):
   image, kernel, bias, y = kept
-  if relu:
-    dy = jnp.where(y > 0, dy, 0)
+  dy = jnp.where(y > 0, dy, 0) if relu else dy
+  own = forms.on_cpu_form()
+
+  def own_image_gradient(dy, kernel):
+    return own.conv_image_gradient(geometry, image.shape, dy, kernel)
+
+  def own_kernel_gradient(image, dy):
+    return own.conv_kernel_gradient(geometry, kernel.shape, bias is not None, image, dy)
 
   def plain_image_gradient(dy, kernel):
-    return _transpose(lambda x: cross_correlate(geometry, x, kernel), image, dy)
+    return _transpose(lambda x: plain.cross_correlate(geometry, x, kernel), image, dy)
 
   def plain_kernel_gradient(image, dy):
-    dkernel = _transpose(lambda w: cross_correlate(geometry, image, w), kernel, dy)
+    dkernel = _transpose(lambda w: plain.cross_correlate(geometry, image, w), kernel, dy)
     return dkernel, None if bias is None else dy.sum((0, 1, 2))
 
-  own_image_gradient = functools.partial(_image_gradient, geometry, image)
-  own_kernel_gradient = functools.partial(_kernel_gradient, geometry, kernel, bias is not None)
-  if form() == "plain":
-    own_image_gradient, own_kernel_gradient = plain_image_gradient, plain_kernel_gradient
-  dimage = choose(own_image_gradient, plain_image_gradient, dy, kernel)
-  dkernel, dbias = choose(own_kernel_gradient, plain_kernel_gradient, image, dy)
+  dimage = forms.choose(own_image_gradient, plain_image_gradient, dy, kernel)
+  dkernel, dbias = forms.choose(own_kernel_gradient, plain_kernel_gradient, image, dy)
   return dimage, dkernel, dbias
 
 
 _conv.defvjp(_conv_forward, _conv_backward)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def _conv_normalised(geometry, epsilon, relu, image, kernel, bias, *rest):
-  def folded(image, kernel, bias, mean, variance, scale, offset, add):
-    factor = (scale * lax.rsqrt(variance + epsilon))[0]
-    bias = (0 if bias is None else bias) - mean[0]
-    return _forward(geometry, relu, image, kernel * factor, bias * factor + offset, add)
-
-  plain = functools.partial(plain_conv_normalised, geometry, epsilon, relu)
-  return choose(folded, plain, image, kernel, bias, *rest)
-
-
-def _conv_normalised_forward(geometry, epsilon, relu, *arguments):
-  # Where a gradient is asked for, the parts whose gradients are known.
-  def apart(image, kernel, bias, *rest):
-    return _normalised(epsilon, relu, _conv(geometry, False, image, kernel, bias), *rest)
-
-  return jax.vjp(apart, *arguments)
-
-
-_conv_normalised.defvjp(
-  _conv_normalised_forward, lambda geometry, epsilon, relu, backward, dy: backward(dy)
-)
 
 
 def _transpose(function, like: jax.Array, dy: jax.Array) -> jax.Array:
@@ -208,52 +139,27 @@ def _transpose(function, like: jax.Array, dy: jax.Array) -> jax.Array:
   return jax.linear_transpose(function, jax.ShapeDtypeStruct(like.shape, like.dtype))(dy)[0]
 
 
-def _forward(geometry, relu, image, kernel, bias, add=None):
-  """The convolution on a CPU; `add` is summed before the ReLU."""
-  if form() == "plain":
-    y = plain_conv(geometry, False, image, kernel, bias)
-    y = y if add is None else y + add
-    return jax.nn.relu(y) if relu else y
-  shape = jax.eval_shape(functools.partial(cross_correlate, geometry), image, kernel)
-  (y,) = calls.call(
-    "jaxnets_conv",
-    [
-      (calls.IMAGES, image),
-      (calls.SHARED, kernel),
-      None if bias is None else (calls.SHARED, bias),
-      None if add is None else (calls.IMAGES, add),
-    ],
-    [(calls.IMAGES, shape)],
-    geometry=_numbers(geometry, relu),
-  )
-  return y
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def _conv_normalised(geometry, epsilon, relu, *arguments):
+  def folded(image, kernel, bias, mean, variance, scale, offset, add):
+    factor = (scale * lax.rsqrt(variance + epsilon))[0]
+    bias = (0 if bias is None else bias) - mean[0]
+    kernel, bias = kernel * factor, bias * factor + offset
+    return forms.on_cpu_form().conv(geometry, relu, image, kernel, bias, add)
+
+  apart = functools.partial(plain.conv_normalised, geometry, epsilon, relu)
+  return forms.choose(folded, apart, *arguments)
 
 
-def _image_gradient(geometry, image, dy, kernel):
-  shape = jax.ShapeDtypeStruct(image.shape, image.dtype)
-  (dimage,) = calls.call(
-    "jaxnets_conv_image_gradient",
-    [(calls.IMAGES, dy), (calls.SHARED, kernel)],
-    [(calls.IMAGES, shape)],
-    geometry=_numbers(geometry),
-  )
-  return dimage
+def _conv_normalised_forward(geometry, epsilon, relu, *arguments):
+  # Where a gradient is asked for, the parts whose gradients are known.
+  def apart(image, kernel, bias, mean, variance, scale, offset, add):
+    y: Any = _conv(geometry, False, image, kernel, bias)
+    return plain.finish(plain.normalise(y, mean, variance, scale, offset, epsilon), add, relu)
+
+  return jax.vjp(apart, *arguments)
 
 
-def _kernel_gradient(geometry, kernel, biased, image, dy):
-  shape = jax.ShapeDtypeStruct(kernel.shape, kernel.dtype)
-  bias = jax.ShapeDtypeStruct(kernel.shape[-1:], kernel.dtype)
-  dkernel, *dbias = calls.call(
-    "jaxnets_conv_kernel_gradient",
-    [(calls.IMAGES, image), (calls.IMAGES, dy)],
-    [(calls.SUM, shape), (calls.SUM, bias) if biased else None],
-    geometry=_numbers(geometry),
-  )
-  return dkernel, dbias[0] if biased else None
-
-
-def _numbers(geometry: Geometry, relu: bool = False) -> np.ndarray:
-  """A geometry as the C++ reads it."""
-  (top, bottom), (left, right) = geometry.padding
-  numbers = (*geometry.stride, top, left, bottom, right, *geometry.dilation, geometry.groups, relu)
-  return np.array(numbers, np.int64)
+_conv_normalised.defvjp(
+  _conv_normalised_forward, lambda geometry, epsilon, relu, backward, dy: backward(dy)
+)

@@ -1,16 +1,17 @@
-"""Which form the kernels have in this process, and how an operation comes by it.
+"""Which form the operations have in this process, and how one comes by it.
 
-Every operation is defined by its plain form. On a CPU another form may stand in for it, chosen when a
-program is lowered: programs for other devices hold the plain form.
+Every operation is defined by its plain form. In programs for a CPU another form stands in for it,
+chosen when the program is lowered:
 
-  onednn  C++ on oneDNN
-  plain   JAX only, in the arrangements that XLA computes fastest on a CPU
+  onednn  C++ on oneDNN, `native`
+  plain   JAX alone, `portable`
 """
 
 import functools
 import logging
 import os
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -27,7 +28,7 @@ WISHES = ("auto", "onednn", "plain")
 
 @functools.cache
 def form() -> str:
-  """ "onednn" or "plain"; asked once in a process, which compiles the C++ if need be.
+  """ "onednn" or "plain"; decided once in a process, which compiles the C++ if need be.
 
   The environment variable JAXNETS_KERNELS says what is wished for: "auto", the default, is onednn
   on a CPU where it can be had.
@@ -44,7 +45,7 @@ def form() -> str:
     from jaxnets.kernels import calls
 
     calls.register(onednn.library(log.info))
-  except onednn.UnavailableError as error:
+  except (onednn.UnavailableError, OSError, AttributeError) as error:  # the latter: does not load
     if wish == "onednn":
       raise ConfigError(f"no onednn kernels: {error}") from error
     log.debug("no onednn kernels: %s", error)
@@ -59,12 +60,19 @@ def describe() -> str:
 
 @functools.cache
 def on_cpu() -> bool:
-  """Whether programs are for the CPU unless they say otherwise."""
+  """Whether programs are for a CPU unless they say otherwise; elsewhere there is one form only."""
   return jax.default_backend() == "cpu"
+
+
+def on_cpu_form() -> ModuleType:
+  """The module of the CPU's operations."""
+  if form() == "onednn":
+    from jaxnets.kernels import native as module
+  else:
+    from jaxnets.kernels import portable as module
+  return module
 
 
 def choose(cpu: Callable[..., Any], plain: Callable[..., Any], *arguments: Any) -> Any:
   """`cpu` of the arguments in programs for a CPU, `plain` of them in all others."""
-  if cpu is plain:
-    return plain(*arguments)
   return lax.platform_dependent(*arguments, cpu=cpu, default=plain)

@@ -20,7 +20,9 @@ from typing import NamedTuple
 SOURCE = Path(__file__).with_name("source")
 FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-std=c++17",
          "-ffp-contract=fast", "-fPIC", "-shared", "-Wall", "-Wextra")  # fmt: skip
-OLDEST = (3, 0)  # oneDNN's interface changed with 3.0
+OLDEST = (2, 6)  # of oneDNN that the sources were tried with
+# Where oneDNN is looked for: this environment, then the system.
+PREFIXES = (Path(sys.prefix), Path(sys.base_prefix), Path("/usr/local"), Path("/usr"))
 FAILURE = "failure.txt"  # the compiler's complaint, beside where the library would be
 SECONDS = 300  # after which the compiler is given up
 
@@ -146,9 +148,8 @@ def _compile(parts: Parts, built: Path) -> None:
 
 def _find_dnnl() -> tuple[Path, Path]:
   """The folder of oneDNN's headers and its library: of this environment, or of the system."""
-  prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path("/usr/local"), Path("/usr")]
   found = ""
-  for prefix in prefixes:
+  for prefix in PREFIXES:
     headers = prefix / "include"
     if not (headers / "dnnl.hpp").exists():
       continue
@@ -157,7 +158,7 @@ def _find_dnnl() -> tuple[Path, Path]:
       for name in sorted(place.glob(f"libdnnl.so.{major}*")):
         if (major, minor) >= OLDEST:
           return headers, name
-        found = f"oneDNN {major}.{minor} in {prefix} is older than 3.0; "
+        found = f"oneDNN {major}.{minor} in {prefix}  is older than 2.6; "
   raise UnavailableError(f'{found or "no oneDNN; "}pip install "jaxnets[cpu]"')
 
 

@@ -141,17 +141,51 @@ dnnl::primitive_attr with_scratchpad() {
   return attributes;
 }
 
+// oneDNN 2 describes an operation before it describes a primitive for it.
+#if DNNL_VERSION_MAJOR >= 3
+template <class Primitive, class... Facts>
+typename Primitive::primitive_desc describe(const dnnl::primitive_attr& attributes,
+                                            Facts... facts) {
+  return {engine(), facts..., attributes};
+}
+
+template <class Primitive, class Hint, class... Facts>
+typename Primitive::primitive_desc describe_gradient(const Hint& forward, Facts... facts) {
+  return {engine(), facts..., forward, with_scratchpad()};
+}
+
+void append_relu(dnnl::post_ops& after) {
+  after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+}
+#else
+template <class Primitive, class... Facts>
+typename Primitive::primitive_desc describe(const dnnl::primitive_attr& attributes,
+                                            Facts... facts) {
+  return {typename Primitive::desc(facts...), attributes, engine()};
+}
+
+template <class Primitive, class Hint, class... Facts>
+typename Primitive::primitive_desc describe_gradient(const Hint& forward, Facts... facts) {
+  return {typename Primitive::desc(facts...), with_scratchpad(), engine(), forward};
+}
+
+void append_relu(dnnl::post_ops& after) {
+  after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+}
+#endif
+
 dnnl::convolution_forward::primitive_desc forward_of(const Dims& x, const Dims& w, const Dims& y,
                                                      const Geometry& g, bool biased, bool added) {
   auto attributes = with_scratchpad();
   dnnl::post_ops after;
   if (added) after.append_binary(dnnl::algorithm::binary_add, image_layout(y));
-  if (g.relu) after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  if (g.relu) append_relu(after);
   attributes.set_post_ops(after);
   auto bias = biased ? bias_layout(y[1]) : memory::desc();
-  return {engine(),  dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
-          image_layout(x), any_layout(w), bias, image_layout(y), g.stride, g.dilation, g.before,
-          g.after, attributes};
+  return describe<dnnl::convolution_forward>(
+      attributes, dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
+      image_layout(x), any_layout(w), bias, image_layout(y), g.stride, g.dilation, g.before,
+      g.after);
 }
 
 // Reads of const buffers: oneDNN's memory takes a plain pointer.
@@ -219,10 +253,10 @@ ffi::Error image_gradient(Array dy, Array w, ffi::Span<const int64_t> geometry, 
     Dims xd = image_dims(*dx), wd = kernel_dims(w, g.groups), yd = image_dims(dy);
     memory::desc outside = kernel_layout(wd);
     Plan& plan = remembered(key_of(4, xd, wd, geometry), [&] {
-      dnnl::convolution_backward_data::primitive_desc d(
-          engine(), dnnl::algorithm::convolution_direct, image_layout(xd), any_layout(wd),
-          image_layout(yd), g.stride, g.dilation, g.before, g.after,
-          forward_of(xd, wd, yd, g, false, false), with_scratchpad());
+      auto d = describe_gradient<dnnl::convolution_backward_data>(
+          forward_of(xd, wd, yd, g, false, false), dnnl::algorithm::convolution_direct,
+          image_layout(xd), any_layout(wd), image_layout(yd), g.stride, g.dilation, g.before,
+          g.after);
       return plan_of(d, d.weights_desc(), outside, false);
     });
     Room room = room_of(plan);
@@ -245,10 +279,10 @@ ffi::Error kernel_gradient(Array x, Array dy, ffi::Span<const int64_t> geometry,
     memory::desc outside = kernel_layout(wd);
     Plan& plan = remembered(key_of(5 + biased, xd, wd, geometry), [&] {
       auto bias = biased ? bias_layout(yd[1]) : memory::desc();
-      dnnl::convolution_backward_weights::primitive_desc d(
-          engine(), dnnl::algorithm::convolution_direct, image_layout(xd), any_layout(wd), bias,
-          image_layout(yd), g.stride, g.dilation, g.before, g.after,
-          forward_of(xd, wd, yd, g, false, false), with_scratchpad());
+      auto d = describe_gradient<dnnl::convolution_backward_weights>(
+          forward_of(xd, wd, yd, g, false, false), dnnl::algorithm::convolution_direct,
+          image_layout(xd), any_layout(wd), bias, image_layout(yd), g.stride, g.dilation, g.before,
+          g.after);
       return plan_of(d, d.diff_weights_desc(), outside, true);
     });
     Room room = room_of(plan);

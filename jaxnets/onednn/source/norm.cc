@@ -154,11 +154,9 @@ struct Passing {
   }
 };
 
-Passing passing_of(const Array& dy, const Array& x, const Array& y, bool relu) {
+Passing passing_of(const Array& dy, const Array& x, const float* y, bool relu) {
   require(dy.element_count() == x.element_count(), "gradient and image must have one shape");
-  require(y.element_count() == 0 || y.element_count() == x.element_count(),
-          "result and image must have one shape");
-  return {dy.typed_data(), x.typed_data(), y.element_count() ? y.typed_data() : nullptr, relu};
+  return {dy.typed_data(), x.typed_data(), y, relu};
 }
 
 // Sums over the pixels of each image of g, the gradient that passes the ReLU, and of g (x - mean);
@@ -167,7 +165,10 @@ ffi::Error gradient_sums(Array dy, Array x, Array y, Array mean, Array factor, A
                          bool relu, Result first, Result second, Result passed) {
   return compute("sums of batch normalisation's gradient", [&] {
     Shape s = shape_of(x);
-    Passing g = passing_of(dy, x, y, relu);
+    bool given = y.element_count() > 0;
+    require(!given || y.element_count() == x.element_count(),
+            "result and image must have one shape");
+    Passing g = passing_of(dy, x, given ? y.typed_data() : nullptr, relu);
     Rows m = rows_of(mean, s), f = rows_of(factor, s), b = rows_of(bias, s);
     require_rows(*first, s);
     require_rows(*second, s);
@@ -195,11 +196,11 @@ ffi::Error gradient_sums(Array dy, Array x, Array y, Array mean, Array factor, A
 }
 
 // factor * g + slope * (x - mean) + offset, with g as above.
-ffi::Error gradient(Array dy, Array x, Array y, Array mean, Array factor, Array bias, Array slope,
+ffi::Error gradient(Array dy, Array x, Array mean, Array factor, Array bias, Array slope,
                     Array offset, bool relu, Result dx) {
   return compute("gradient of batch normalisation", [&] {
     Shape s = shape_of(x);
-    Passing g = passing_of(dy, x, y, relu);
+    Passing g = passing_of(dy, x, nullptr, relu);
     Rows m = rows_of(mean, s), f = rows_of(factor, s), b = rows_of(bias, s);
     Rows k = rows_of(slope, s), o = rows_of(offset, s);
     require(dx->element_count() == x.element_count(), "the gradient must have the image's shape");
@@ -232,7 +233,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxnets_norm_gradient_sums, gradient_sums,
                                   .Ret<Array>().Ret<Array>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxnets_norm_gradient, gradient,
                               ffi::Ffi::Bind().Arg<Array>().Arg<Array>().Arg<Array>().Arg<Array>()
-                                  .Arg<Array>().Arg<Array>().Arg<Array>().Arg<Array>()
+                                  .Arg<Array>().Arg<Array>().Arg<Array>()
                                   .Attr<bool>("relu").Ret<Array>());
 
 }  // namespace jaxnets

@@ -1,0 +1,209 @@
+"""What the C++ kernels promise besides their values."""
+
+import functools
+import os
+import re
+import resource
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnets import kernels, nets
+from jaxnets.cost import count_macs
+from jaxnets.kernels import forms
+from tests.kernels.forms import assert_agree, draw_array, needs_onednn
+
+pytestmark = needs_onednn
+SAME = ((1, 1), (1, 1))
+ROOT = Path(__file__).parents[2]
+
+
+def layers(image, kernel, scale, bias):
+  """Every operation once."""
+  x = kernels.conv(image, kernel, bias, padding=SAME, relu=True)
+  x, mean, variance = kernels.batch_norm(x, scale, bias, x, group=2, epsilon=1e-5, relu=True)
+  x = kernels.max_pool(kernels.local_response_norm(x), 3, 2, SAME)
+  x = kernels.average_pool(x, 2, 1)
+  moments = (mean.mean(0, keepdims=True), variance.mean(0, keepdims=True), scale, bias)
+  return kernels.conv_normalised(x, kernel, None, *moments, 1e-5, padding=SAME, relu=True)
+
+
+def arguments(seed=0, batch=4, channels=16):
+  draw = np.random.default_rng(seed)
+  image = draw_array(draw, batch, 9, 8, channels)
+  kernel = draw_array(draw, 3, 3, channels, channels) / 10
+  return image, kernel, draw_array(draw, channels), draw_array(draw, channels)
+
+
+def loss(*args):
+  return jnp.square(layers(*args)).sum()
+
+
+STEP = jax.value_and_grad(loss, argnums=(0, 1, 2, 3))
+
+
+def calls_in(text: str) -> set[str]:
+  return set(re.findall(r"jaxnets_\w+", text))
+
+
+def test_a_program_for_the_cpu_calls_the_kernels():
+  found = calls_in(jax.jit(STEP).lower(*arguments()).as_text())
+  assert {"jaxnets_conv", "jaxnets_conv_image_gradient", "jaxnets_conv_kernel_gradient",
+          "jaxnets_norm", "jaxnets_norm_gradient", "jaxnets_max_pool_gradient",
+          "jaxnets_average_pool_gradient", "jaxnets_lrn_gradient"} <= found  # fmt: skip
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_a_program_for_another_device_is_the_plain_one(platform, monkeypatch):
+  text = functools.partial(lowered_text, platform=platform)
+  with_kernels = [text(loss), text(STEP)]
+  monkeypatch.setattr(forms, "on_cpu", lambda: False)
+  plain = [text(loss), text(STEP)]
+  assert not calls_in("".join(with_kernels))
+  # The same operations in the forward pass; in the gradient the same convolutions, windows and
+  # products, while the compiler removes what of the forward pass is said twice.
+  assert operations(with_kernels[0]) == operations(plain[0])
+  heavy = ("convolution", "dot_general", "select_and_scatter")
+  for operation in heavy:
+    counts = [operations(t)[f"stablehlo.{operation}"] for t in (with_kernels[1], plain[1])]
+    assert counts[0] == counts[1], operation
+
+
+def lowered_text(function, platform):
+  fresh = jax.jit(lambda *args: function(*args))
+  return fresh.trace(*arguments()).lower(lowering_platforms=(platform,)).as_text()
+
+
+def operations(text: str) -> Counter:
+  return Counter(re.findall(r"\bstablehlo\.\w+", text))
+
+
+def test_the_same_inputs_give_the_same_bits():
+  step = jax.jit(STEP)
+  args = arguments(batch=16)
+  first = jax.tree.map(np.asarray, step(*args))
+  for _ in range(20):
+    again = jax.tree.map(np.asarray, step(*args))
+    assert all(jax.tree.leaves(jax.tree.map(np.array_equal, first, again)))
+
+
+def test_vmap_over_images_parameters_or_both_equals_a_loop():
+  both = [jnp.stack(pair) for pair in zip(arguments(1), arguments(2), strict=True)]
+  one = [jnp.asarray(a) for a in arguments(3)]
+  for mapped in ((True, False, False, False), (False, True, True, True), (True,) * 4):
+    args = [b if m else o for b, o, m in zip(both, one, mapped, strict=True)]
+    axes = [0 if m else None for m in mapped]
+    found = jax.jit(jax.vmap(STEP, axes))(*args)
+    for i in range(2):
+      expected = STEP(*(a[i] if m else a for a, m in zip(args, mapped, strict=True)))
+      assert_agree(jax.tree.map(lambda a, i=i: a[i], found), expected, 1e-5)
+
+
+def test_rematerialised_layers_have_the_same_gradient():
+  args = arguments()
+  assert_agree(jax.grad(jax.checkpoint(loss))(*args), jax.grad(loss)(*args), 1e-6)
+
+
+@pytest.mark.parametrize(
+  "mistake",
+  [
+    lambda i, k, s, b: kernels.conv(i, k[:, :, :5]),
+    lambda i, k, s, b: kernels.conv(i, k, s[:5]),
+    lambda i, k, s, b: kernels.conv(i, k, groups=5),
+    lambda i, k, s, b: kernels.conv(i, k, stride=(0, 1)),
+    lambda i, k, s, b: kernels.conv(i[0], k),
+    lambda i, k, s, b: kernels.batch_norm(i, s[:5], b, group=2, epsilon=1e-5),
+    lambda i, k, s, b: kernels.batch_norm(i, s, b, i[:2], group=2, epsilon=1e-5),
+    lambda i, k, s, b: kernels.batch_norm(i, s, b, group=3, epsilon=1e-5),
+    lambda i, k, s, b: kernels.max_pool(i, 2, 0),
+    lambda i, k, s, b: kernels.max_pool(i, 11, 1),
+    lambda i, k, s, b: kernels.average_pool(i[0], 2, 2),
+    lambda i, k, s, b: kernels.conv_normalised(i, k, None, s[None], s[None], s, b[:5], 1e-5),
+    lambda i, k, s, b: kernels.conv_normalised(i, k, None, s[None], s[None], s, b, 1e-5, add=i),
+  ],
+)
+def test_a_mistake_in_shapes_is_an_error(mistake):
+  with pytest.raises((TypeError, ValueError, ZeroDivisionError)):
+    jax.block_until_ready(mistake(*arguments()))
+
+
+def test_ten_thousand_calls_do_not_leak():
+  args = arguments(batch=2)
+  step = jax.jit(STEP)
+  for _ in range(500):
+    jax.block_until_ready(step(*args))
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  for _ in range(10_000):
+    jax.block_until_ready(step(*args))
+  grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+  assert grown < 10_000 * 128, f"{grown / 10_000:.0f} bytes a call"
+
+
+def test_calls_from_several_threads_at_once_agree():
+  from concurrent.futures import ThreadPoolExecutor
+
+  step, args = jax.jit(STEP), arguments()
+  expected = step(*args)
+  with ThreadPoolExecutor(4) as pool:
+    for found in pool.map(lambda _: step(*args), range(40)):
+      assert all(jax.tree.leaves(jax.tree.map(np.array_equal, found, expected)))
+
+
+def test_the_counter_of_multiply_adds_sees_the_plain_form():
+  image, kernel, _, bias = arguments()
+
+  def forward(image, kernel):
+    return kernels.conv(image, kernel, bias, padding=SAME, relu=True)
+
+  def backward(image, kernel):
+    return jax.grad(lambda *a: forward(*a).sum(), argnums=(0, 1))(image, kernel)
+
+  macs = 4 * 9 * 8 * 16 * 9 * 16
+  assert count_macs(forward, image, kernel) == macs
+  assert count_macs(backward, image, kernel) == 3 * macs
+
+
+@pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_resnet20_preact", "vgg11_bn"])
+def test_at_inference_a_net_is_convolutions_and_nothing_is_normalised_apart(name):
+  fields = {"widths": (8,) * 5, "hidden": 8, "stem": "small"} if name == "vgg11_bn" else {}
+  net = nets.build(name, classes=10, **fields)
+  params, stats = jax.eval_shape(lambda: net.init(jax.random.key(0), (1, 32, 32, 3)))
+  image = jax.ShapeDtypeStruct((2, 32, 32, 3), jnp.float32)
+  function = jax.jit(lambda p, s, x: net.apply(p, s, x).logits)
+  text = function.lower(params, stats, image).as_text()
+  calls = re.findall(r"jaxnets_\w+", text)
+  assert calls.count("jaxnets_conv") >= 8
+  assert "jaxnets_norm" not in calls
+  # What is left of the norms before the first convolution of a pre-activation unit, whose input
+  # is also the shortcut, are element-wise operations; elsewhere there are none on images.
+  images = re.findall(
+    r"stablehlo\.(?:maximum|subtract|multiply)[^\n]*tensor<2x\d+x\d+x\d+xf32>", text
+  )
+  assert bool(images) == name.endswith("preact")
+
+
+def test_threads_follow_openmps_setting():
+  code = (
+    "import os, jax, numpy as np; from jaxnets import kernels;"
+    "f = jax.jit(lambda x, w: kernels.conv(x, w));"
+    "x, w = np.ones((64, 32, 32, 32), np.float32), np.ones((3, 3, 32, 32), np.float32);"
+    "jax.block_until_ready(f(x, w));"
+    "before = len(os.listdir('/proc/self/task'));"
+    "[jax.block_until_ready(f(x, w)) for _ in range(5)];"
+    "names = [open(f'/proc/self/task/{t}/comm').read() for t in os.listdir('/proc/self/task')];"
+    "print(len(names))"
+  )
+  counts = []
+  for threads in ("1", "3"):
+    environment = os.environ | {"OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+      [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    counts.append(int(done.stdout))
+  assert counts[1] == counts[0] + 2  # the team of three has two threads more

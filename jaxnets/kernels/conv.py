@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnets.kernels import forms, plain
+from jaxnets.kernels.checks import check_images, check_shape
 from jaxnets.kernels.plain import NO_PADDING, Geometry, Padding
 
 
@@ -36,8 +37,12 @@ def conv(
 
   Returns:
     [batch, height', width', out], dtype of the image.
+
+  Raises:
+    ValueError: shapes that do not fit each other.
   """
   geometry = _geometry(stride, padding, dilation, groups)
+  _check(geometry, image, kernel, bias, None)
   operation = _conv if _has_forms(geometry, image, kernel) else plain.conv
   return operation(geometry, relu, image, kernel, bias)
 
@@ -73,8 +78,16 @@ def conv_normalised(
 
   Returns:
     [batch, height', width', out], dtype of the image.
+
+  Raises:
+    ValueError: shapes that do not fit each other.
   """
   geometry = _geometry(stride, padding, dilation, groups)
+  _check(geometry, image, kernel, bias, add)
+  for name, values in (("mean", mean), ("variance", variance)):
+    check_shape(name, values, (1, kernel.shape[-1]))
+  for name, values in (("scale", scale), ("offset", offset)):
+    check_shape(name, values, kernel.shape[-1:])
   operation = _conv_normalised if _has_forms(geometry, image, kernel) else plain.conv_normalised
   arguments = (image, kernel, bias, mean, variance, scale, offset, add)
   return operation(geometry, epsilon, relu, *arguments)
@@ -83,6 +96,30 @@ def conv_normalised(
 def _geometry(stride, padding, dilation, groups) -> Geometry:
   (top, bottom), (left, right) = padding
   return Geometry(tuple(stride), ((top, bottom), (left, right)), tuple(dilation), groups)
+
+
+def _check(geometry: Geometry, image, kernel, bias, add) -> None:
+  """Refuses shapes that do not fit each other."""
+  check_images(image)
+  if kernel.ndim != 4:
+    raise ValueError(f"kernel (={kernel.shape}) must be [height, width, in / groups, out]")
+  stride, padding, dilation, groups = geometry
+  if min(*stride, *dilation, groups) < 1:
+    raise ValueError(f"stride, dilation and groups (={geometry}) must be at least 1")
+  into, out = kernel.shape[2] * groups, kernel.shape[3]
+  if image.shape[3] != into or out % groups:
+    raise ValueError(
+      f"kernel (={kernel.shape}) with groups (={groups}) takes {into} channels and gives whole "
+      f"groups of {out}; the image has {image.shape[3]} channels"
+    )
+  check_shape("bias", bias, (out,))
+  size = [
+    (n + sum(p) - d * (k - 1) - 1) // s + 1
+    for n, k, s, p, d in zip(
+      image.shape[1:3], kernel.shape[:2], stride, padding, dilation, strict=True
+    )
+  ]
+  check_shape("add", add, (image.shape[0], *size, out))
 
 
 def _has_forms(geometry: Geometry, image: jax.Array, kernel: jax.Array) -> bool:

@@ -16,7 +16,10 @@ from jaxnets.kernels.plain import Geometry, ResponseNorm, Windows
 
 
 def conv(geometry: Geometry, relu: bool, image, kernel, bias, add):
-  """The convolution plus bias and `add`, each unless it is None, then the ReLU."""
+  """The convolution plus bias and `add`, each unless it is None, then the ReLU.
+
+  An overflow to minus infinity is NaN behind the ReLU.
+  """
   shape = jax.eval_shape(functools.partial(plain.cross_correlate, geometry), image, kernel)
   arguments = [
     (IMAGES, image),

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnets.kernels import forms, plain
+from jaxnets.kernels.checks import check_images, check_shape
 from jaxnets.kernels.plain import ResponseNorm
 
 
@@ -35,7 +36,15 @@ def batch_norm(
 
   Returns:
     the result, in x's shape and dtype; mean and biased variance, float32 [batch / group, channels].
+
+  Raises:
+    ValueError: shapes that do not fit each other.
   """
+  if group < 1 or x.shape[0] % group:
+    raise ValueError(f"group (={group}) must divide the batch (={x.shape[0]})")
+  check_shape("scale", scale, x.shape[-1:])
+  check_shape("bias", bias, x.shape[-1:])
+  check_shape("add", add, x.shape)
   operation = _batch_norm if _has_forms(x) else plain.batch_norm
   return operation(group, epsilon, relu, x, scale, bias, add)
 
@@ -51,6 +60,7 @@ def local_response_norm(
 
   [batch, height, width, channels] -> the same shape and dtype; computed in float32.
   """
+  check_images(image)
   operation = _response_norm if _has_forms(image) else plain.response_norm
   return operation(ResponseNorm(k, n, alpha, beta), image)
 

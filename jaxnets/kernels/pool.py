@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnets.kernels import forms, plain
+from jaxnets.kernels.checks import check_images
 from jaxnets.kernels.plain import NO_PADDING, Padding, Windows
 
 LARGEST = 16  # window whose places one byte counts
@@ -17,9 +18,10 @@ def max_pool(
 ) -> jax.Array:
   """Largest value in each window; padding never wins. The gradient goes to the first of equals.
 
-  [batch, height, width, channels] -> [batch, height', width', channels].
+  [batch, height, width, channels] -> [batch, height', width', channels]. ValueError where no
+  window fits.
   """
-  windows = Windows(window, stride, padding)
+  windows = _windows(image, window, stride, padding)
   return (_max_pool if _has_forms(windows, image) else plain.max_pool)(windows, image)
 
 
@@ -28,9 +30,10 @@ def average_pool(
 ) -> jax.Array:
   """Mean of each window over the pixels that exist: padding does not count.
 
-  [batch, height, width, channels] -> [batch, height', width', channels].
+  [batch, height, width, channels] -> [batch, height', width', channels]. ValueError where no
+  window fits.
   """
-  windows = Windows(window, stride, padding)
+  windows = _windows(image, window, stride, padding)
   return (_average_pool if _has_forms(windows, image) else plain.average_pool)(windows, image)
 
 
@@ -50,13 +53,23 @@ def adaptive_average_pool(image: jax.Array, size: int) -> jax.Array:
   return shrink(shrink(image, 1), 2)
 
 
+def _windows(image: jax.Array, window: int, stride: int, padding: Padding) -> Windows:
+  check_images(image)
+  sides = [n + sum(p) for n, p in zip(image.shape[1:3], padding, strict=True)]
+  if stride < 1 or not 1 <= window <= min(sides):
+    raise ValueError(
+      f"a window (={window}) at stride (={stride}) must fit into the padded image (={sides})"
+    )
+  return Windows(window, stride, padding)
+
+
 def _has_forms(windows: Windows, image: jax.Array) -> bool:
   """Whether another form than the plain one may stand in."""
-  window, stride, padding = windows
+  window, _, padding = windows
   # A window that lies on padding only has no largest pixel.
   covered = all(0 <= before < window and 0 <= after < window for before, after in padding)
-  whole = image.ndim == 4 and image.size > 0 and image.dtype == jnp.float32
-  return forms.on_cpu() and whole and covered and window <= LARGEST and stride > 0
+  whole = image.size > 0 and image.dtype == jnp.float32
+  return forms.on_cpu() and whole and covered and window <= LARGEST
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

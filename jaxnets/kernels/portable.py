@@ -25,6 +25,7 @@ def conv_image_gradient(geometry: Geometry, shape: tuple[int, ...], dy, kernel):
 
 def conv_kernel_gradient(geometry: Geometry, shape: tuple[int, ...], biased: bool, image, dy):
   """See `native.conv_kernel_gradient`."""
+  image, dy = jax.lax.optimization_barrier((image, dy))
   like = jax.ShapeDtypeStruct(shape, dy.dtype)
   transposed = jax.linear_transpose(lambda w: plain.cross_correlate(geometry, image, w), like)
   return transposed(dy)[0], _pixel_sum(dy).sum(0) if biased else None

@@ -1,6 +1,5 @@
 """What the C++ kernels promise besides their values."""
 
-import functools
 import os
 import re
 import resource
@@ -17,10 +16,12 @@ import pytest
 from jaxnets import kernels, nets
 from jaxnets.cost import count_macs
 from jaxnets.kernels import forms
+from jaxnets.kernels import plain as meant
 from tests.kernels.forms import assert_agree, draw_array, needs_onednn
 
 pytestmark = needs_onednn
 SAME = ((1, 1), (1, 1))
+LRN = meant.ResponseNorm(2.0, 5, 1e-4, 0.75)
 ROOT = Path(__file__).parents[2]
 
 
@@ -59,29 +60,48 @@ def test_a_program_for_the_cpu_calls_the_kernels():
           "jaxnets_average_pool_gradient", "jaxnets_lrn_gradient"} <= found  # fmt: skip
 
 
+def composed(image, kernel, scale, bias):
+  """The same as `layers`, of plain forms."""
+  geometry = meant.Geometry((1, 1), SAME, (1, 1), 1)
+  x = meant.conv(geometry, True, image, kernel, bias)
+  x, mean, variance = meant.batch_norm(2, 1e-5, True, x, scale, bias, x)
+  x = meant.max_pool(meant.Windows(3, 2, SAME), meant.response_norm(LRN, x))
+  x = meant.average_pool(meant.Windows(2, 1, kernels.NO_PADDING), x)
+  moments = (mean.mean(0, keepdims=True), variance.mean(0, keepdims=True), scale, bias)
+  return meant.conv_normalised(geometry, 1e-5, True, x, kernel, None, *moments, None)
+
+
+def composed_loss(*args):
+  return jnp.square(composed(*args)).sum()
+
+
+PLAIN_STEP = jax.value_and_grad(composed_loss, argnums=(0, 1, 2, 3))
+
+
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
-def test_a_program_for_another_device_is_the_plain_one(platform, monkeypatch):
-  text = functools.partial(lowered_text, platform=platform)
-  with_kernels = [text(loss), text(STEP)]
+def test_where_the_default_device_is_another_a_program_is_the_plain_one_to_the_letter(
+  platform, monkeypatch
+):
   monkeypatch.setattr(forms, "on_cpu", lambda: False)
-  plain = [text(loss), text(STEP)]
-  assert not calls_in("".join(with_kernels))
-  # The same operations in the forward pass; in the gradient the same convolutions, windows and
-  # products, while the compiler removes what of the forward pass is said twice.
-  assert operations(with_kernels[0]) == operations(plain[0])
-  heavy = ("convolution", "dot_general", "select_and_scatter")
-  for operation in heavy:
-    counts = [operations(t)[f"stablehlo.{operation}"] for t in (with_kernels[1], plain[1])]
-    assert counts[0] == counts[1], operation
+  assert lowered_text(loss, platform) == lowered_text(composed_loss, platform)
+  assert lowered_text(STEP, platform) == lowered_text(PLAIN_STEP, platform)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_a_program_made_on_a_cpu_for_another_device_holds_the_plain_forms(platform):
+  for own, plain in ((loss, composed_loss), (STEP, PLAIN_STEP)):
+    texts = lowered_text(own, platform), lowered_text(plain, platform)
+    assert not calls_in(texts[0])
+    found, expected = (
+      Counter(re.findall(r"stablehlo\.(convolution|dot_general|select_and_scatter)", text))
+      for text in texts
+    )
+    assert found == expected
 
 
 def lowered_text(function, platform):
-  fresh = jax.jit(lambda *args: function(*args))
+  fresh = jax.jit(lambda *args: function(*args))  # nothing traced before
   return fresh.trace(*arguments()).lower(lowering_platforms=(platform,)).as_text()
-
-
-def operations(text: str) -> Counter:
-  return Counter(re.findall(r"\bstablehlo\.\w+", text))
 
 
 def test_the_same_inputs_give_the_same_bits():
@@ -129,7 +149,7 @@ def test_rematerialised_layers_have_the_same_gradient():
   ],
 )
 def test_a_mistake_in_shapes_is_an_error(mistake):
-  with pytest.raises((TypeError, ValueError, ZeroDivisionError)):
+  with pytest.raises(ValueError, match="must|takes"):
     jax.block_until_ready(mistake(*arguments()))
 
 
@@ -169,9 +189,15 @@ def test_the_counter_of_multiply_adds_sees_the_plain_form():
   assert count_macs(backward, image, kernel) == 3 * macs
 
 
-@pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_resnet20_preact", "vgg11_bn"])
-def test_at_inference_a_net_is_convolutions_and_nothing_is_normalised_apart(name):
-  fields = {"widths": (8,) * 5, "hidden": 8, "stem": "small"} if name == "vgg11_bn" else {}
+@pytest.mark.parametrize(
+  ("name", "fields"),
+  [
+    ("cifar_resnet20", {}),
+    ("cifar_resnet20", {"preactivation": True}),
+    ("vgg11_bn", {"widths": (8,) * 5, "hidden": 8, "stem": "small"}),
+  ],
+)
+def test_at_inference_a_net_is_convolutions_and_nothing_is_normalised_apart(name, fields):
   net = nets.build(name, classes=10, **fields)
   params, stats = jax.eval_shape(lambda: net.init(jax.random.key(0), (1, 32, 32, 3)))
   image = jax.ShapeDtypeStruct((2, 32, 32, 3), jnp.float32)
@@ -182,10 +208,8 @@ def test_at_inference_a_net_is_convolutions_and_nothing_is_normalised_apart(name
   assert "jaxnets_norm" not in calls
   # What is left of the norms before the first convolution of a pre-activation unit, whose input
   # is also the shortcut, are element-wise operations; elsewhere there are none on images.
-  images = re.findall(
-    r"stablehlo\.(?:maximum|subtract|multiply)[^\n]*tensor<2x\d+x\d+x\d+xf32>", text
-  )
-  assert bool(images) == name.endswith("preact")
+  apart = r"stablehlo\.(?:maximum|subtract|multiply)[^\n]*tensor<2x\d+x\d+x\d+xf32>"
+  assert bool(re.findall(apart, text)) == ("preactivation" in fields)
 
 
 def test_threads_follow_openmps_setting():
@@ -194,14 +218,12 @@ def test_threads_follow_openmps_setting():
     "f = jax.jit(lambda x, w: kernels.conv(x, w));"
     "x, w = np.ones((64, 32, 32, 32), np.float32), np.ones((3, 3, 32, 32), np.float32);"
     "jax.block_until_ready(f(x, w));"
-    "before = len(os.listdir('/proc/self/task'));"
-    "[jax.block_until_ready(f(x, w)) for _ in range(5)];"
-    "names = [open(f'/proc/self/task/{t}/comm').read() for t in os.listdir('/proc/self/task')];"
-    "print(len(names))"
+    "print(len(os.listdir('/proc/self/task')))"
   )
   counts = []
   for threads in ("1", "3"):
     environment = os.environ | {"OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
+    environment["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's product library follows OMP's too
     done = subprocess.run(
       [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )

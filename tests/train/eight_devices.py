@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import optax
 
+from jaxnets import kernels, nets
 from jaxnets.train import experiment, loop
 from jaxnets.train import mesh as meshes
 from jaxnets.train.checkpoint import Checkpoints
@@ -21,6 +22,27 @@ from jaxnets.train.step import jit_step, make_train_step, shard_map_step
 from tests.train.tiny import distance, plain_prepare, tiny_batch, tiny_config, tiny_net
 
 KEY = jax.random.key(0)
+
+
+def program(group: int) -> str:
+  """The compiled train step of a residual net on eight devices, as text."""
+  mesh, shape = meshes.make_mesh(), (16, 8, 8, 3)
+  net, optimiser = nets.build("cifar_resnet20", depth=8, norm_group=group), optax.sgd(0.05, 0.9)
+  everywhere = meshes.replicated(mesh)
+  state = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
+    jax.eval_shape(lambda key: init_state(net, optimiser, key, (1, *shape[1:])), KEY),
+  )
+
+  def prepare(key, batch):
+    return batch["image"], jax.nn.one_hot(batch["label"], 10)
+
+  batch = {
+    "image": jax.ShapeDtypeStruct(shape, "float32", sharding=meshes.split(mesh)),
+    "label": jax.ShapeDtypeStruct(shape[:1], "int32", sharding=meshes.split(mesh)),
+  }
+  step = jit_step(make_train_step(net, optimiser, prepare), mesh)
+  return step.lower(state, batch, KEY).compile().as_text()
 
 
 def trained(devices: int, form: str, group: int, accumulation: int = 1):
@@ -86,6 +108,13 @@ print(
   json.dumps(
     {
       "devices": len(jax.devices()),
+      "kernels": kernels.describe(),
+      # By batch-norm group: all images, less than a device's two, one device's, two devices'.
+      "programs": {
+        group: {"calls": text.count("jaxnets_conv"), "gathers": text.count("all-gather")}
+        for group in (0, 1, 2, 4)
+        for text in [program(group)]
+      },
       "one_vs_eight": distance(one.params, eight.params),
       "stats_one_vs_eight": distance(one.stats, eight.stats),
       "eight_again": distance(eight.params, again.params),

@@ -24,6 +24,14 @@ def test_eight_devices_were_simulated(measured):
   assert measured["devices"] == 8
 
 
+@pytest.mark.parametrize("group", ["0", "1", "2", "4"])
+def test_nothing_is_gathered_and_every_device_calls_its_own_kernels(measured, group):
+  if measured["kernels"] == "plain":
+    pytest.skip("no C++ kernels here, or JAXNETS_KERNELS=plain")
+  assert measured["programs"][group]["gathers"] == 0
+  assert measured["programs"][group]["calls"] >= 7 + 6 + 7
+
+
 def test_eight_devices_train_as_one_within_a_stated_bound(measured):
   assert measured["one_vs_eight"] < BOUND
   assert measured["stats_one_vs_eight"] < BOUND

@@ -96,3 +96,13 @@ def test_a_finished_run_is_not_run_again(uninterrupted, tmp_path):
   assert run(tmp_path) == summary
   after = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.name != ".lock"}
   assert after == before
+
+
+def test_a_run_that_goes_on_with_other_kernels_says_so(tmp_path):
+  interrupted(tmp_path, signal.SIGKILL, "10")
+  facts = json.loads((tmp_path / "run.json").read_text())
+  (tmp_path / "run.json").write_text(json.dumps(facts | {"kernels": "onednn 0.0.0"}))
+  run(tmp_path)
+  said = (tmp_path / "log.txt").read_text()
+  assert f"had the kernels onednn 0.0.0 and goes on with {facts['kernels']}" in said
+  assert json.loads((tmp_path / "run.json").read_text())["kernels"] == facts["kernels"]

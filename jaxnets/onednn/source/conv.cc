@@ -154,9 +154,6 @@ typename Primitive::primitive_desc describe_gradient(const Hint& forward, Facts.
   return {engine(), facts..., forward, with_scratchpad()};
 }
 
-void append_relu(dnnl::post_ops& after) {
-  after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-}
 #else
 template <class Primitive, class... Facts>
 typename Primitive::primitive_desc describe(const dnnl::primitive_attr& attributes,
@@ -168,10 +165,6 @@ template <class Primitive, class Hint, class... Facts>
 typename Primitive::primitive_desc describe_gradient(const Hint& forward, Facts... facts) {
   return {typename Primitive::desc(facts...), with_scratchpad(), engine(), forward};
 }
-
-void append_relu(dnnl::post_ops& after) {
-  after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-}
 #endif
 
 dnnl::convolution_forward::primitive_desc forward_of(const Dims& x, const Dims& w, const Dims& y,
@@ -179,7 +172,8 @@ dnnl::convolution_forward::primitive_desc forward_of(const Dims& x, const Dims& 
   auto attributes = with_scratchpad();
   dnnl::post_ops after;
   if (added) after.append_binary(dnnl::algorithm::binary_add, image_layout(y));
-  if (g.relu) append_relu(after);
+  // A ReLU that keeps NaN, which oneDNN's own turns into 0: below zero a slope that is zero.
+  if (g.relu) after.append_prelu(0);
   attributes.set_post_ops(after);
   auto bias = biased ? bias_layout(y[1]) : memory::desc();
   return describe<dnnl::convolution_forward>(
@@ -241,6 +235,11 @@ ffi::Error forward(Array x, Array w, Array bias, Array add, ffi::Span<const int6
     if (added) {
       arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] =
           on(image_layout(yd), add.typed_data());
+    }
+    if (g.relu) {
+      static float slope = 0.0f;
+      memory::desc one({1, 1, 1, 1}, memory::data_type::f32, memory::format_tag::nchw);
+      arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(added) | DNNL_ARG_WEIGHTS] = on(one, &slope);
     }
     plan.run.execute(stream(), arguments);
     stream().wait();

@@ -25,7 +25,10 @@ from jaxnets.train.state import State, digest
 
 log = logging.getLogger("jaxnets")
 
-AHEAD = 8  # steps that may be under way on the devices, each with its batch
+# Steps that may be under way on the devices, each with its batch; on a CPU each holds its temporary
+# memory too, and two keep the cores busy.
+AHEAD = {"cpu": 2}
+AHEAD_ELSEWHERE = 8
 
 
 def fit(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str, Any]:
@@ -73,6 +76,7 @@ def train(
   """Steps to the end of the run, with rows of metrics, evaluations and checkpoints on the way."""
   config, every = experiment.config.train, experiment.config.eval.every
   start, pending, since = int(state.step), [], time.monotonic()
+  ahead = AHEAD.get(jax.default_backend(), AHEAD_ELSEWHERE)
   step_function = None
   with reporter(experiment.steps) as report:
     for step, batch in zip(
@@ -83,8 +87,8 @@ def train(
         since = time.monotonic()
       state, metrics = step_function(state, batch, key)
       pending.append(metrics)
-      if len(pending) > AHEAD:
-        jax.block_until_ready(pending[-AHEAD])
+      if len(pending) > ahead:
+        jax.block_until_ready(pending[-ahead])
 
       # Asked once: a signal that comes later is seen after the next step.
       number, last = stopped(), step == experiment.steps

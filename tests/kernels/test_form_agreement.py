@@ -16,9 +16,7 @@ from jaxnets.kernels import (
   max_pool,
 )
 from jaxnets.kernels import plain as meant
-from tests.kernels.forms import BOUNDS, assert_agree, draw_array, gradients, needs_onednn
-
-pytestmark = needs_onednn
+from tests.kernels.forms import BOUNDS, assert_agree, draw_array, gradients
 
 
 def draw_geometry(draw: np.random.Generator, most: int = 3):

@@ -1,26 +1,42 @@
 """What the process does with memory that is given back to it. No JAX here."""
 
 import ctypes
+import os
 import sys
 
-# Of glibc's malloc.h.
+# Of glibc's malloc.h, and its own value of the second.
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+MMAP_MAX = 65536
+SHARE = 4  # kept memory has gaps: processes of two to three times a program's needs were seen
 
 
 def keep_freed() -> None:
   """Keeps freed memory in the process, under glibc; to be called before JAX is imported.
 
   On a CPU XLA asks for a step's temporary memory anew at every step, in one block, which glibc
-  otherwise maps and gives back to the system each time: to map and clear it again takes a fifth of
-  a ResNet-20 step. The process then holds the most memory that it ever used until it ends.
+  otherwise maps and gives back to the system each time: to map and clear it again takes a third of
+  a ResNet-20 step. The process then holds the most memory that it ever used, or more.
   """
+  # One arena: those of threads cannot hold large blocks, and would map them after all. Threads that
+  # have theirs already keep it, hence before JAX.
+  _tell((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1))
+
+
+def give_back_beyond(needed: int) -> None:
+  """Undoes `keep_freed` for a program that needs so many bytes, if they are much of the machine's.
+
+  Near its limits a machine has no room for the gaps.
+  """
+  if SHARE * needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    _tell((M_MMAP_MAX, MMAP_MAX), (M_TRIM_THRESHOLD, 2**17))
+
+
+def _tell(*options: tuple[int, int]) -> None:
   if sys.platform != "linux":
     return
   try:
     mallopt = ctypes.CDLL(None).mallopt
   except AttributeError:  # another C library, which has its own ways
     return
-  # One arena: those of threads cannot hold large blocks, and would map them after all. Threads that
-  # have theirs already keep it, hence before JAX.
-  for option, value in ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1)):
+  for option, value in options:
     mallopt(option, value)

@@ -20,7 +20,7 @@ BELOW = {
   "fields": set(),
   "config": {"nets", "fields"},
   "data": set(),
-  "train": {"kernels", "nets", "data", "cost", "config", "fields", "runs"},
+  "train": {"kernels", "memory", "nets", "data", "cost", "config", "fields", "runs"},
   "cli": {"train", "nets", "data", "cost", "config", "fields", "runs", "memory", "onednn"},
 }
 # Library -> the only places that may import it.

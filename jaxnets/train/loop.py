@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxnets import kernels, nets, runs
+from jaxnets import kernels, memory, nets, runs
 from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
@@ -158,6 +158,9 @@ def compiled(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any
   log.info("compiling the train step ...")
   start = time.monotonic()
   program = function.lower(*arguments).compile()
+  if jax.default_backend() == "cpu":
+    sizes = program.memory_analysis()
+    memory.give_back_beyond(sizes.argument_size_in_bytes + sizes.temp_size_in_bytes)
   log.info("compiled in %.1f s", time.monotonic() - start)
   return program
 

@@ -12,7 +12,7 @@ from jaxnets.kernels.plain import NO_PADDING, Geometry
 
 DENSE = 32  # input channels from which a convolution of its own is worth while
 MOST_PARTS = 8  # convolutions that one becomes, for its groups or its runs of images
-RUN = 16  # images in a run
+RUN = 8  # images in a run, at least
 
 
 def conv(geometry: Geometry, relu: bool, image, kernel, bias, add):

@@ -2,10 +2,10 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from jaxnets.kernels import plain
 from jaxnets.kernels.plain import ResponseNorm
+from jaxnets.kernels.portable.fusion import computed_once
 
 
 def norm_sums(x):
@@ -15,7 +15,7 @@ def norm_sums(x):
 
 def norm(x, mean, factor, bias, add, relu: bool):
   """See `native.norm`."""
-  return _held(plain.finish(_normalise(x, mean, factor, bias), add, relu), bias)
+  return computed_once(plain.finish(_normalise(x, mean, factor, bias), add, relu))
 
 
 def norm_gradient_sums(dy, x, out, mean, factor, bias, relu: bool):
@@ -31,7 +31,7 @@ def norm_gradient(dy, x, mean, factor, bias, slope, offset, relu: bool):
   """See `native.norm_gradient`."""
   g = jnp.where(_normalise(x, mean, factor, bias) > 0, dy, 0) if relu else dy
   dx = _spread(factor) * g + _spread(slope) * (x - _spread(mean)) + _spread(offset)
-  return _held(dx, bias)
+  return computed_once(dx)
 
 
 def _normalise(x, mean, factor, bias):
@@ -52,21 +52,9 @@ def _pixel_sum(x):
   return x.sum(1).sum(1)
 
 
-def _held(x, parameters):
-  """x, computed once.
-
-  XLA fuses cheap operations into every reader, and so computes the normalisation again, with all
-  sums of the units before it, where the next convolution's kernel gradient reads x transposed: a
-  third of ResNet-20's step. A conditional is where it does not; the other branch is taken when a
-  parameter is not a number.
-  """
-  some = parameters[0]
-  return lax.cond(some == some, lambda x, some: x, lambda x, some: x + some, x, some)
-
-
 def response_norm(constants: ResponseNorm, image):
   """See `native.response_norm`."""
-  return image * _power(_energy(constants, image), -constants.beta)
+  return computed_once(image * _power(_energy(constants, image), -constants.beta))
 
 
 def response_norm_gradient(constants: ResponseNorm, image, dy):
@@ -87,7 +75,7 @@ def _energy(constants: ResponseNorm, image):
 def _band(channels: int, n: int) -> np.ndarray:
   """Ones where the row is in the column's window."""
   offset = np.arange(channels)[:, None] - np.arange(channels) + n // 2
-  return ((0 <= offset) & (offset < n)).astype(np.float32)
+  return ((offset >= 0) & (offset < n)).astype(np.float32)
 
 
 def _power(x, exponent: float):

@@ -5,7 +5,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from jaxnets.kernels import plain
 from jaxnets.kernels.plain import Windows
@@ -46,14 +45,11 @@ def max_pool_with_places(windows: Windows, image):
 def max_pool_gradient(windows: Windows, image, places, dy):
   """See `native.max_pool_gradient`.
 
-  Pixel stride * q + f, of phase f, is at place f + before + stride * j - ... of window q - j: each
-  phase is a sum over the windows that hold it, and the phases are then laid between each other.
+  The pixels of a phase, every so-manieth, lie at the same places of their windows: a phase is a sum
+  over the windows that hold it, and the phases are laid between each other in the end.
   """
   window, stride, padding = windows
-  axes = []
-  for n, m, (before, _) in zip(image.shape[1:3], dy.shape[1:3], padding, strict=True):
-    axes.append([_windows_of(f, before, window, stride) for f in range(stride)])
-    del m
+  axes = [[_windows_of(f, before, window, stride) for f in range(stride)] for before, _ in padding]
   counts = [-(-n // stride) for n in image.shape[1:3]]
   reach = -(-window // stride) + 1
   edges = [(reach, max(0, q + reach - m)) for q, m in zip(counts, dy.shape[1:3], strict=True)]

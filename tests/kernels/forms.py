@@ -6,8 +6,8 @@ import pytest
 
 from jaxnets.kernels import forms
 
-# Largest difference between the C++ and the plain form, as a share of the largest value. Sums of
-# many terms in another order differ more; a pooled maximum not at all.
+# Largest difference between a CPU's form and the plain one, as a share of the largest value. Sums
+# of many terms in another order differ more; a pooled maximum not at all.
 BOUNDS = {
   "conv": 1e-5,
   "conv gradient": 5e-5,

@@ -89,7 +89,7 @@ def kept(parts: Parts) -> Path:
   sums = hashlib.sha256()
   for path in sorted(SOURCE.iterdir()):
     sums.update(path.name.encode() + path.read_bytes())
-  sums.update(repr((parts, FLAGS, _processor())).encode())
+  sums.update(repr((parts, _command(parts, "kernels.so"), _processor())).encode())
   cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jaxnets" / "kernels"
   return cache / sums.hexdigest()[:16] / "kernels.so"
 
@@ -129,13 +129,11 @@ def _compile(parts: Parts, built: Path) -> None:
   """Makes `built`, or says beside it why not; whole or not at all."""
   with tempfile.TemporaryDirectory(dir=built.parent) as directory:
     made, complaint = Path(directory) / built.name, Path(directory) / FAILURE
-    command = [
-      str(parts.compiler), *FLAGS, "-isystem", str(parts.ffi), "-isystem", str(parts.headers),
-      *map(str, sorted(SOURCE.glob("*.cc"))), "-o", str(made), str(parts.dnnl),
-      f"-Wl,-rpath,{parts.dnnl.parent}",
-    ]  # fmt: skip
+    command = _command(parts, str(made))
     try:
-      done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+      done = subprocess.run(
+        command, cwd=SOURCE, capture_output=True, text=True, timeout=SECONDS, check=False
+      )
       said = done.stderr if done.returncode else ""
     except subprocess.TimeoutExpired:
       said = f"the compiler took more than {SECONDS} s"
@@ -144,6 +142,15 @@ def _compile(parts: Parts, built: Path) -> None:
     else:
       complaint.write_text(f"{' '.join(command)}\n{said or 'the compiler wrote nothing'}\n")
       complaint.rename(built.with_name(FAILURE))
+
+
+def _command(parts: Parts, made: str) -> list[str]:
+  """Compiles the sources, from within their folder, into `made`."""
+  return [
+    str(parts.compiler), *FLAGS, "-isystem", str(parts.ffi), "-I", str(parts.headers),
+    *sorted(path.name for path in SOURCE.glob("*.cc")), "-o", made, str(parts.dnnl),
+    f"-Wl,-rpath,{parts.dnnl.parent}",
+  ]  # fmt: skip
 
 
 def _find_dnnl() -> tuple[Path, Path]:

@@ -85,3 +85,25 @@ def test_a_while_loop_of_unknown_length_with_products_is_refused():
 
   with pytest.raises(ValueError, match="unknown number of rounds"):
     count_macs(function, kernel(5, 5), kernel(5, 5))
+
+
+def test_where_a_platform_has_its_own_form_the_common_one_counts():
+  def function(x, m):
+    return lax.platform_dependent(x, m, cpu=lambda x, m: x @ m @ m @ m, default=jnp.dot)
+
+  assert count_macs(function, kernel(2, 5), kernel(5, 5)) == 2 * 5 * 5
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_layers_cost_what_they_mean_whatever_form_the_kernels_have(groups):
+  def layer(image, weights):
+    x = kernels.conv(image, weights, padding=((1, 1), (1, 1)), groups=groups, relu=True)
+    x = kernels.local_response_norm(x)
+    x, *_ = kernels.batch_norm(x, jnp.ones(6), jnp.ones(6), group=2, epsilon=1e-5)
+    return kernels.max_pool(x, 2, 2).sum()
+
+  weights = kernel(3, 3, 6 // groups, 6)
+  forward = 2 * 8 * 8 * 6 * 9 * 6 // groups
+  assert count_macs(layer, IMAGE, weights) == forward
+  both = count_macs(jax.value_and_grad(layer, argnums=(0, 1)), IMAGE, weights)
+  assert both == 3 * forward

@@ -56,6 +56,20 @@ def test_a_random_convolution_and_its_gradients_agree(seed):
   assert_agree(found[1], expected[1], BOUNDS["conv gradient"])
 
 
+@pytest.mark.parametrize(("groups", "stride"), [(1, 1), (1, 2), (2, 1), (64, 1)])
+def test_a_convolution_of_many_images_and_channels_and_its_gradients_agree(groups, stride):
+  draw = np.random.default_rng(groups)
+  image, kernel = draw_array(draw, 32, 9, 8, 64), draw_array(draw, 3, 3, 64 // groups, 64)
+  geometry = meant.Geometry((stride, stride), ((1, 1), (0, 1)), (1, 1), groups)
+  own = functools.partial(conv, **geometry._asdict())
+  plain = functools.partial(meant.conv, geometry, False, bias=None)
+  weights = draw_array(draw, *plain(image, kernel).shape)
+  found = gradients(own, lambda y: weights, image, kernel)
+  expected = gradients(plain, lambda y: weights, image, kernel)
+  assert_agree(found[0], expected[0], BOUNDS["conv"])
+  assert_agree(found[1], expected[1], BOUNDS["conv gradient"])
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_a_random_layer_at_inference_agrees_and_so_do_its_gradients(seed):
   draw = np.random.default_rng(seed)

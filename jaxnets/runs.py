@@ -165,7 +165,7 @@ def code_hash() -> str:
   """SHA-256 of the package's source files, 12 hexadecimal digits."""
   root = Path(__file__).parent
   sums = hashlib.sha256()
-  for path in sorted(root.rglob("*.py")):
+  for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".cc", ".h")):
     sums.update(str(path.relative_to(root)).encode() + path.read_bytes())
   return sums.hexdigest()[:12]
 

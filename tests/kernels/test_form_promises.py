@@ -1,4 +1,4 @@
-"""What the C++ kernels promise besides their values."""
+"""What the kernels promise besides their values, in whichever form the process has."""
 
 import os
 import re
@@ -19,7 +19,6 @@ from jaxnets.kernels import forms
 from jaxnets.kernels import plain as meant
 from tests.kernels.forms import assert_agree, draw_array, needs_onednn
 
-pytestmark = needs_onednn
 SAME = ((1, 1), (1, 1))
 LRN = meant.ResponseNorm(2.0, 5, 1e-4, 0.75)
 ROOT = Path(__file__).parents[2]
@@ -53,6 +52,7 @@ def calls_in(text: str) -> set[str]:
   return set(re.findall(r"jaxnets_\w+", text))
 
 
+@needs_onednn
 def test_a_program_for_the_cpu_calls_the_kernels():
   found = calls_in(jax.jit(STEP).lower(*arguments()).as_text())
   assert {"jaxnets_conv", "jaxnets_conv_image_gradient", "jaxnets_conv_kernel_gradient",
@@ -153,6 +153,7 @@ def test_a_mistake_in_shapes_is_an_error(mistake):
     jax.block_until_ready(mistake(*arguments()))
 
 
+@needs_onednn
 def test_ten_thousand_calls_do_not_leak():
   args = arguments(batch=2)
   step = jax.jit(STEP)
@@ -165,6 +166,7 @@ def test_ten_thousand_calls_do_not_leak():
   assert grown < 10_000 * 128, f"{grown / 10_000:.0f} bytes a call"
 
 
+@needs_onednn
 def test_calls_from_several_threads_at_once_agree():
   from concurrent.futures import ThreadPoolExecutor
 
@@ -189,6 +191,7 @@ def test_the_counter_of_multiply_adds_sees_the_plain_form():
   assert count_macs(backward, image, kernel) == 3 * macs
 
 
+@needs_onednn
 @pytest.mark.parametrize(
   ("name", "fields"),
   [
@@ -230,6 +233,7 @@ print(threads() - before)
 """
 
 
+@needs_onednn
 @pytest.mark.parametrize("threads", [1, 3])
 def test_as_many_threads_compute_as_openmp_is_told(threads):
   environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}

@@ -69,7 +69,7 @@ def call(
     The wanted results.
   """
   kinds, arrays = zip(*filter(None, arguments), strict=True)
-  result_kinds, shapes = zip(*filter(None, results), strict=True)
+  result_kinds = [kind for kind, _ in filter(None, results)]
   nothing = jax.ShapeDtypeStruct((0,), jnp.float32)
 
   def on_images(*arrays: jax.Array) -> list[jax.Array]:
@@ -79,7 +79,7 @@ def call(
       kind, shape = result or (SUM, nothing)
       wanted.append(_with_images(shape, images) if kind == IMAGES else shape)
     out = jax.ffi.ffi_call(target, wanted)(
-      *(jnp.zeros(0) if a is None else next(given) for a in arguments), **attributes
+      *(jnp.zeros(0, jnp.float32) if a is None else next(given) for a in arguments), **attributes
     )
     return [y for y, result in zip(out, results, strict=True) if result]
 
@@ -93,7 +93,7 @@ def call(
       out = _one_by_one(mapped, size, batched, arrays)
     else:
       out = mapped(*map(functools.partial(_fold, size), arrays, batched, kinds))
-      out = [y.reshape(size, *r.shape) for y, r in zip(out, shapes, strict=True)]
+      out = [y.reshape(size, len(y) // size, *y.shape[1:]) for y in out]
     return out, [True] * len(out)
 
   return mapped(*arrays)
@@ -160,6 +160,8 @@ def per_device(
 
 
 def _first_axis(sharding: NamedSharding):
+  if not isinstance(sharding, NamedSharding):
+    raise TypeError(f"the kernels want arrays on a named mesh, not {type(sharding).__name__}")
   spec = sharding.spec
   return spec[0] if len(spec) else None
 

@@ -1,5 +1,8 @@
 #include "worker.h"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -9,36 +12,46 @@
 namespace jaxnets {
 namespace {
 
+// Looks for work before the thread sleeps, some ten microseconds: the next call is often near.
+constexpr int kLooks = 2000;
+
 class Worker {
  public:
-  Worker() { std::thread([this] { serve(); }).detach(); }
+  Worker() : process_(getpid()) { std::thread([this] { serve(); }).detach(); }
 
   void run(const std::function<void()>& work) {
+    if (getpid() != process_) throw std::runtime_error("the kernels do not work in a forked process");
     std::lock_guard<std::mutex> turn(turn_);
     std::unique_lock<std::mutex> lock(mutex_);
-    work_ = &work;
+    work_.store(&work);
     changed_.notify_one();
-    done_.wait(lock, [this] { return work_ == nullptr; });
+    done_.wait(lock, [this] { return work_.load() == nullptr; });
   }
 
  private:
   void serve() {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return work_ != nullptr; });
-      const std::function<void()>* work = work_;
+      lock.unlock();
+      for (int i = 0; i < kLooks && work_.load(std::memory_order_relaxed) == nullptr; ++i) {
+        __builtin_ia32_pause();
+      }
+      lock.lock();
+      changed_.wait(lock, [this] { return work_.load() != nullptr; });
+      const std::function<void()>* work = work_.load();
       lock.unlock();
       (*work)();
       lock.lock();
-      work_ = nullptr;
+      work_.store(nullptr);
       done_.notify_one();
     }
   }
 
+  const pid_t process_;
   std::mutex turn_;   // held by the caller whose work is under way
-  std::mutex mutex_;  // guards work_
+  std::mutex mutex_;  // guards changes of work_
   std::condition_variable changed_, done_;
-  const std::function<void()>* work_ = nullptr;
+  std::atomic<const std::function<void()>*> work_{nullptr};
 };
 
 // Never destroyed: the thread may still wait when the process ends.
@@ -47,20 +60,25 @@ Worker& worker() {
   return *one;
 }
 
+// What `work` throws, in words; empty when it throws nothing.
+std::string failure_of(const std::function<void()>& work) {
+  try {
+    work();
+    return "";
+  } catch (const std::exception& error) {
+    return *error.what() ? error.what() : "failed";
+  } catch (...) {
+    return "failed";
+  }
+}
+
 }  // namespace
 
 ffi::Error compute(const std::string& name, const std::function<void()>& work) {
-  std::string failure;
-  worker().run([&] {
-    try {
-      work();
-    } catch (const std::exception& error) {
-      failure = error.what();
-      if (failure.empty()) failure = "failed";
-    }
-  });
-  if (failure.empty()) return ffi::Error::Success();
-  return ffi::Error::Internal(name + ": " + failure);
+  std::string inside;
+  std::string outside = failure_of([&] { worker().run([&] { inside = failure_of(work); }); });
+  if (inside.empty() && outside.empty()) return ffi::Error::Success();
+  return ffi::Error::Internal(name + ": " + (inside.empty() ? outside : inside));
 }
 
 void require(bool condition, const char* message) {

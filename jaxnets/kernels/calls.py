@@ -39,14 +39,23 @@ IMAGES, SHARED, SUM = "images", "shared", "sum"  # what an argument or result is
 
 
 @functools.cache
-def register(library: onednn.Library) -> None:
-  """Loads the library and tells XLA its functions."""
+def register(library: onednn.Library) -> ctypes.CDLL:
+  """Loads the library, tells XLA its functions, and returns it."""
   # Read once, when OpenMP is loaded: threads that wait for work shall soon leave the cores to XLA
   # and to others. On a quiet machine more is no faster; on a busy one ten times this halves it.
   os.environ.setdefault("GOMP_SPINCOUNT", "1000")
   loaded = ctypes.CDLL(str(library.path))
   for name in TARGETS:
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(loaded, name)), platform="cpu")
+  return loaded
+
+
+def spent() -> dict[str, tuple[float, int]]:
+  """Seconds and calls of every kernel since the process began, by what it computes."""
+  text = ctypes.create_string_buffer(2**16)
+  register(onednn.library()).jaxnets_spent(text, ctypes.c_size_t(len(text)))
+  rows = [line.split("\t") for line in text.value.decode().splitlines()]
+  return {name: (float(seconds), int(calls)) for name, seconds, calls in rows}
 
 
 def call(

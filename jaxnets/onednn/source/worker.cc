@@ -3,9 +3,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
+#include <cstdio>
 #include <exception>
+#include <map>
 #include <mutex>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -72,11 +77,32 @@ std::string failure_of(const std::function<void()>& work) {
   }
 }
 
+// What the kernels of a name took; only the computing thread touches it.
+struct Spent {
+  double seconds = 0;
+  int64_t calls = 0;
+};
+
+std::map<std::string, Spent>& all_spent() {
+  static auto* one = new std::map<std::string, Spent>;
+  return *one;
+}
+
+void compute_timed(const std::string& name, const std::function<void()>& work) {
+  auto start = std::chrono::steady_clock::now();
+  work();
+  Spent& spent = all_spent()[name];
+  spent.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  spent.calls += 1;
+}
+
 }  // namespace
 
 ffi::Error compute(const std::string& name, const std::function<void()>& work) {
   std::string inside;
-  std::string outside = failure_of([&] { worker().run([&] { inside = failure_of(work); }); });
+  std::string outside = failure_of([&] { 
+    worker().run([&] { inside = failure_of([&] { compute_timed(name, work); }); });
+  });
   if (inside.empty() && outside.empty()) return ffi::Error::Success();
   return ffi::Error::Internal(name + ": " + (inside.empty() ? outside : inside));
 }
@@ -86,3 +112,17 @@ void require(bool condition, const char* message) {
 }
 
 }  // namespace jaxnets
+
+// Writes lines of name, seconds and calls of all kernels since the process began into `text`, at most
+// `size` bytes with the zero at the end.
+extern "C" void jaxnets_spent(char* text, size_t size) {
+  jaxnets::failure_of([&] {
+    jaxnets::worker().run([&] {
+      std::ostringstream lines;
+      for (const auto& [name, spent] : jaxnets::all_spent()) {
+        lines << name << '\t' << spent.seconds << '\t' << spent.calls << '\n';
+      }
+      std::snprintf(text, size, "%s", lines.str().c_str());
+    });
+  });
+}

@@ -2,6 +2,7 @@
 
     python benchmarks/cpu.py speed --torch_python=PATH   # ms per step: ours, plain JAX, PyTorch
     python benchmarks/cpu.py runs --data_dir=DIR         # whole runs, with and without the kernels
+    python benchmarks/cpu.py profile --nets=resnet50     # where a step's time goes
     python benchmarks/cpu.py table --from=DIR            # the tables of docs/cpu.md
 
 Every measurement is a JSON file below --out. `--small` does each part in a minute.
@@ -61,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
   part.add_argument("--reps", type=int, default=2, help="repetitions, taking turns")
   part.set_defaults(run=_runs)
 
+  part = parts.add_parser("profile", parents=[shared], help="where the time of a step goes")
+  part.add_argument("--nets", type=_words, default=(), help="these only, with commas between")
+  part.add_argument("--steps", type=int, default=10, help="that are averaged")
+  part.set_defaults(run=_profile)
+
   part = parts.add_parser("table", help="records -> the tables of the documentation")
   part.add_argument("--from", dest="records", type=Path, default=Path(out), help="their folder")
   part.add_argument("--to", type=Path, default=ROOT / "docs" / "cpu.md", help="page, in place")
@@ -97,6 +103,17 @@ def _runs(values: argparse.Namespace) -> int:
   names = chosen(values.only, cpu_runs.RUNS, "--only")
   until = deadline(values.minutes)
   return cpu_runs.measure(values.out, names, values.data_dir, values.reps, values.small, until)
+
+
+def _profile(values: argparse.Namespace) -> int:
+  from jaxnets import memory
+
+  memory.keep_freed()  # before JAX
+  from benchmarks import cpu_profile, cpu_speed
+  from benchmarks.records import chosen
+
+  names = chosen(values.nets, cpu_speed.SMALL if values.small else cpu_speed.BATCHES)
+  return cpu_profile.measure(values.out, names, values.steps, values.small)
 
 
 def _table(values: argparse.Namespace) -> int:

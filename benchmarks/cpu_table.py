@@ -32,7 +32,9 @@ def write(folder: Path, page: Path) -> int:
   _, end, after = rest.partition(END)
   if not (begin and end):
     raise ConfigError(f"{page} must be a page with the lines {BEGIN} and {END}")
+  profiles = read(folder / "profile", BATCHES)
   parts = [header([*speeds, *wholes]), *sections(speeds), *run_sections(wholes)]
+  parts += profile_sections(profiles)
   page.write_text(f"{before}{begin}\n\n{chr(10).join(parts)}\n{end}{after}")
   return 0
 
@@ -140,6 +142,26 @@ def run_sections(records: list[dict[str, Any]]) -> Iterator[str]:
         *(f"{100 * form['test_top1'][0]:.2f} %" for form in (ours, plain)),
       ]
     )
+  yield markdown(titles, rows)
+
+
+def profile_sections(records: list[dict[str, Any]]) -> Iterator[str]:
+  """Where the time of a step goes, a column for each net and mode."""
+  if not records:
+    return
+  yield "### Where the time of a step goes, ms (share)\n"
+  columns = [(record, mode) for record in records for mode in MODES]
+  found = {
+    (record["net"], mode, row["part"]): f"{number(row['ms'])} ({100 * row['share']:.0f} %)"
+    for record, mode in columns
+    for row in record[mode]
+  }
+  parts = _distinct(row["part"] for record, mode in columns for row in record[mode])
+  titles = ["part", *(f"{record['net']}: {TITLES[mode].lower()}" for record, mode in columns)]
+  rows = [
+    [part, *(found.get((record["net"], mode, part), "-") for record, mode in columns)]
+    for part in parts
+  ]
   yield markdown(titles, rows)
 
 

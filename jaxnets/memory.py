@@ -1,12 +1,15 @@
 """What the process does with memory that is given back to it. No JAX here."""
 
+import contextlib
 import ctypes
 import os
 import sys
+from pathlib import Path
 
 # Of glibc's malloc.h, and its own value of the second.
-M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
-MMAP_MAX = 65536
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
+# As they are where nobody tells, with the thresholds that glibc comes to by itself.
+FREED = ((M_MMAP_MAX, 65536), (M_MMAP_THRESHOLD, 2**25), (M_TRIM_THRESHOLD, 2**26))
 SHARE = 4  # kept memory has gaps: processes of two to three times a program's needs were seen
 
 
@@ -23,12 +26,21 @@ def keep_freed() -> None:
 
 
 def give_back_beyond(needed: int) -> None:
-  """Undoes `keep_freed` for a program that needs so many bytes, if they are much of the machine's.
+  """Gives freed memory back again, for a program whose bytes are much of those that there are.
 
-  Near its limits a machine has no room for the gaps.
+  Near its limits a machine has no room for the gaps. All but the number of arenas is then as usual.
   """
-  if SHARE * needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
-    _tell((M_MMAP_MAX, MMAP_MAX), (M_TRIM_THRESHOLD, 2**17))
+  if SHARE * needed > there():
+    _tell(*FREED)
+
+
+def there() -> int:
+  """Bytes that the process may have: of the machine, or of its control group if that is less."""
+  most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    with contextlib.suppress(OSError, ValueError):
+      most = min(most, int(Path(limit).read_text()))
+  return most
 
 
 def _tell(*options: tuple[int, int]) -> None:

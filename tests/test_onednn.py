@@ -86,13 +86,40 @@ def test_a_library_that_does_not_load_breaks_nothing(parts, cache, tmp_path):
   compiler.chmod(0o755)
   done = run(USE, CXX=str(compiler))
   assert done.stdout == "plain 18.0\n", done.stderr
+  assert "were compiled but do not load" in done.stderr
+  said = doctor(CXX=str(compiler))
+  assert ",absent," in said
+  assert "kernels.so" in said
 
 
-def test_kernels_that_are_demanded_and_cannot_be_had_are_an_error(parts):
+def test_a_compiler_that_is_killed_is_tried_again(parts, cache, tmp_path):
+  compiler = tmp_path / "dying"
+  compiler.write_text('#!/bin/sh\n[ "$1" = --version ] || kill -9 $$\n')
+  compiler.chmod(0o755)
+  assert run(USE, CXX=str(compiler)).stdout == "plain 18.0\n"
+  assert not list(cache.rglob("failure.txt"))
+  assert not list(cache.rglob("*.so"))
+
+
+def test_a_compiler_that_is_none_is_a_reason(parts, tmp_path):
+  compiler = tmp_path / "text"
+  compiler.write_text("no program")
+  compiler.chmod(0o755)
+  assert run(USE, CXX=str(compiler)).stdout == "plain 18.0\n"
+  assert "does not answer" in doctor(CXX=str(compiler))
+
+
+@needs_onednn
+def test_kept_kernels_need_no_folder_that_can_be_written(monkeypatch):
+  monkeypatch.setattr(build, "_locked", None)
+  assert onednn.library().path.exists()
+
+
+def test_kernels_that_are_demanded_and_cannot_be_had_are_an_error(parts, tmp_path):
   code = (
     "import sys; from jaxnets.cli import main;"
     "sys.exit(main(['launch.py', '--config=experiments/quickstart.py', "
-    "'--workdir=/tmp/never', '--kernels=onednn']))"
+    f"'--workdir={tmp_path}', '--kernels=onednn']))"
   )
   done = run(code, CXX="no-such-compiler")
   assert done.returncode == 2
@@ -101,7 +128,7 @@ def test_kernels_that_are_demanded_and_cannot_be_had_are_an_error(parts):
 
 def test_another_wish_is_an_error():
   done = run(USE, JAXNETS_KERNELS="fast")
-  assert "JAXNETS_KERNELS (='fast') must be one of auto, onednn, plain" in done.stderr
+  assert "JAXNETS_KERNELS (='fast') must be one of auto, onednn, plain, definition" in done.stderr
 
 
 def test_without_onednn_the_extra_is_named(monkeypatch, tmp_path):
@@ -148,6 +175,21 @@ def test_every_source_part_and_flag_is_in_the_name_of_what_is_kept(parts, monkey
   assert onednn.kept(parts._replace(compiler_version="g++ 99")) != here
   monkeypatch.setattr(build, "_processor", lambda: "another")
   assert onednn.kept(parts) != here
+
+
+@needs_onednn
+def test_numbers_of_double_precision_may_be_on():
+  assert run(USE, JAX_ENABLE_X64="1").stdout.startswith("onednn ")
+
+
+def test_the_definitions_have_derivatives_of_any_order():
+  code = (
+    "import jax, numpy as np; from jaxnets import kernels;"
+    "x, w = np.ones((1, 3, 3, 1), np.float32), np.ones((3, 3, 1, 1), np.float32);"
+    "f = lambda w: (kernels.conv(x, w) ** 2).sum();"
+    "print(kernels.describe(), jax.hessian(f)(w).sum(), jax.jvp(f, (w,), (w,))[1])"
+  )
+  assert run(code, JAXNETS_KERNELS="definition").stdout == "definition 162.0 162.0\n"
 
 
 @needs_onednn

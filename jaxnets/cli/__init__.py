@@ -111,7 +111,7 @@ def define_common(values: flags.FlagValues) -> None:
     "platform", None, ["cpu", "gpu", "tpu"], "run there or not at all", flag_values=values
   )
   flags.DEFINE_enum(
-    "kernels", None, ["auto", "onednn", "plain"],
+    "kernels", None, ["auto", "onednn", "plain", "definition"],
     "of the nets on a CPU: C++ on oneDNN, or JAX only; else JAXNETS_KERNELS, else auto",
     flag_values=values,
   )  # fmt: skip

@@ -6,6 +6,7 @@ Quick by default: versions are read from the installed packages, devices are gue
 drivers. --devices starts JAX and asks it. Exit code 3 when training lacks something.
 """
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -89,14 +90,16 @@ def kernels() -> dict[str, Any]:
   from jaxnets import onednn
 
   wish = os.environ.get("JAXNETS_KERNELS", "auto")
-  if wish == "plain":
-    return _row("CPU kernels", "plain: switched off", True)
+  if wish in ("plain", "definition"):
+    return _row("CPU kernels", f"{wish}: switched off", True)
   try:
     parts = onednn.find()
     failure = onednn.failure(parts)
     if failure:
       raise onednn.UnavailableError(failure)
-  except onednn.UnavailableError as error:
+    if onednn.kept(parts).exists():
+      ctypes.CDLL(str(onednn.kept(parts)))
+  except (onednn.UnavailableError, OSError) as error:
     return _row("CPU kernels", "plain", False, str(error), "absent")
   state = "compiled" if onednn.kept(parts).exists() else "will be compiled at first use"
   return _row("CPU kernels", f"onednn {parts.dnnl_version}, {state}", True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxnets import memory, runs
+from jaxnets import runs
 from jaxnets.cli import table
 from jaxnets.cli.logs import said_to
 from jaxnets.errors import ConfigError
@@ -36,7 +36,6 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   if saved is None:
     raise ConfigError(f"{workdir} holds no run: it has no config.json")
 
-  memory.keep_freed()
   from jaxnets.cli.devices import find_devices
   from jaxnets.config import from_json
 

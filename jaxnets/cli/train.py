@@ -77,7 +77,8 @@ def _resumable(workdir: Path, config: Any, resume: str) -> dict | None:
 
 
 def _train(values: flags.FlagValues, config: Any, workdir: Path) -> dict:
-  memory.keep_freed()
+  if values.platform not in ("gpu", "tpu"):
+    memory.keep_freed()
   import jax
 
   from jaxnets.cli.devices import find_devices

@@ -39,14 +39,23 @@ IMAGES, SHARED, SUM = "images", "shared", "sum"  # what an argument or result is
 
 
 @functools.cache
-def register(library: onednn.Library) -> None:
-  """Loads the library and tells XLA its functions."""
+def register(library: onednn.Library) -> ctypes.CDLL:
+  """Loads the library, tells XLA its functions, and returns it."""
   # Read once, when OpenMP is loaded: threads that wait for work shall soon leave the cores to XLA
   # and to others. On a quiet machine more is no faster; on a busy one ten times this halves it.
   os.environ.setdefault("GOMP_SPINCOUNT", "1000")
   loaded = ctypes.CDLL(str(library.path))
   for name in TARGETS:
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(loaded, name)), platform="cpu")
+  return loaded
+
+
+def spent() -> dict[str, tuple[float, int]]:
+  """Seconds and calls of every kernel since the process began, by what it computes."""
+  text = ctypes.create_string_buffer(2**16)
+  register(onednn.library()).jaxnets_spent(text, ctypes.c_size_t(len(text)))
+  rows = [line.split("\t") for line in text.value.decode().splitlines()]
+  return {name: (float(seconds), int(calls)) for name, seconds, calls in rows}
 
 
 def call(
@@ -69,7 +78,7 @@ def call(
     The wanted results.
   """
   kinds, arrays = zip(*filter(None, arguments), strict=True)
-  result_kinds, shapes = zip(*filter(None, results), strict=True)
+  result_kinds = [kind for kind, _ in filter(None, results)]
   nothing = jax.ShapeDtypeStruct((0,), jnp.float32)
 
   def on_images(*arrays: jax.Array) -> list[jax.Array]:
@@ -79,7 +88,7 @@ def call(
       kind, shape = result or (SUM, nothing)
       wanted.append(_with_images(shape, images) if kind == IMAGES else shape)
     out = jax.ffi.ffi_call(target, wanted)(
-      *(jnp.zeros(0) if a is None else next(given) for a in arguments), **attributes
+      *(jnp.zeros(0, jnp.float32) if a is None else next(given) for a in arguments), **attributes
     )
     return [y for y, result in zip(out, results, strict=True) if result]
 
@@ -93,7 +102,7 @@ def call(
       out = _one_by_one(mapped, size, batched, arrays)
     else:
       out = mapped(*map(functools.partial(_fold, size), arrays, batched, kinds))
-      out = [y.reshape(size, *r.shape) for y, r in zip(out, shapes, strict=True)]
+      out = [y.reshape(size, len(y) // size, *y.shape[1:]) for y in out]
     return out, [True] * len(out)
 
   return mapped(*arrays)
@@ -160,6 +169,8 @@ def per_device(
 
 
 def _first_axis(sharding: NamedSharding):
+  if not isinstance(sharding, NamedSharding):
+    raise TypeError(f"the kernels want arrays on a named mesh, not {type(sharding).__name__}")
   spec = sharding.spec
   return spec[0] if len(spec) else None
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnets.kernels import forms, plain
-from jaxnets.kernels.checks import check_images, check_shape
+from jaxnets.kernels.checks import all_float32, check_images, check_shape
 from jaxnets.kernels.plain import NO_PADDING, Geometry, Padding
 
 
@@ -43,7 +43,7 @@ def conv(
   """
   geometry = _geometry(stride, padding, dilation, groups)
   _check(geometry, image, kernel, bias, None)
-  operation = _conv if _has_forms(geometry, image, kernel) else plain.conv
+  operation = _conv if _has_forms(geometry, image, kernel, bias) else plain.conv
   return operation(geometry, relu, image, kernel, bias)
 
 
@@ -88,8 +88,8 @@ def conv_normalised(
     check_shape(name, values, (1, kernel.shape[-1]))
   for name, values in (("scale", scale), ("offset", offset)):
     check_shape(name, values, kernel.shape[-1:])
-  operation = _conv_normalised if _has_forms(geometry, image, kernel) else plain.conv_normalised
   arguments = (image, kernel, bias, mean, variance, scale, offset, add)
+  operation = _conv_normalised if _has_forms(geometry, *arguments) else plain.conv_normalised
   return operation(geometry, epsilon, relu, *arguments)
 
 
@@ -119,17 +119,14 @@ def _check(geometry: Geometry, image, kernel, bias, add) -> None:
       image.shape[1:3], kernel.shape[:2], stride, padding, dilation, strict=True
     )
   ]
+  if min(size) < 1:
+    raise ValueError(f"kernel (={kernel.shape}) must fit into the padded image (={image.shape})")
   check_shape("add", add, (image.shape[0], *size, out))
 
 
-def _has_forms(geometry: Geometry, image: jax.Array, kernel: jax.Array) -> bool:
+def _has_forms(geometry: Geometry, *arrays: jax.Array | None) -> bool:
   """Whether another form than the plain one may stand in."""
-  return (
-    forms.on_cpu()
-    and image.dtype == kernel.dtype == jnp.float32
-    and min(min(side) for side in geometry.padding) >= 0
-    and min(image.size, kernel.size) > 0
-  )
+  return forms.on_cpu() and all_float32(*arrays) and min(map(min, geometry.padding)) >= 0
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))

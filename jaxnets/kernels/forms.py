@@ -1,10 +1,11 @@
 """Which form the operations have in this process, and how one comes by it.
 
-Every operation is defined by its plain form. In programs for a CPU another form stands in for it,
-chosen when the program is lowered:
+Every operation is defined in `plain`. Where the default device is a CPU, another form stands in for
+the definition in programs for CPUs, chosen when a program is lowered:
 
-  onednn  C++ on oneDNN, `native`
-  plain   JAX alone, `portable`
+  onednn      C++ on oneDNN, `native`
+  plain       JAX alone, `portable`
+  definition  none: the definitions themselves, slower, but with derivatives of any order and mode
 """
 
 import functools
@@ -23,12 +24,12 @@ from jaxnets.errors import ConfigError
 log = logging.getLogger("jaxnets")
 
 VARIABLE = "JAXNETS_KERNELS"
-WISHES = ("auto", "onednn", "plain")
+WISHES = ("auto", "onednn", "plain", "definition")
 
 
 @functools.cache
 def form() -> str:
-  """ "onednn" or "plain"; decided once in a process, which compiles the C++ if need be.
+  """ "onednn", "plain" or "definition"; decided once in a process, which may compile the C++.
 
   The environment variable JAXNETS_KERNELS says what is wished for: "auto", the default, is onednn
   on a CPU where it can be had.
@@ -39,29 +40,35 @@ def form() -> str:
   wish = os.environ.get(VARIABLE, "auto")
   if wish not in WISHES:
     raise ConfigError(f"{VARIABLE} (={wish!r}) must be one of {', '.join(WISHES)}")
-  if wish == "plain" or (wish == "auto" and not on_cpu()):
-    return "plain"
+  if jax.default_backend() != "cpu" and wish != "onednn":
+    return "definition"
+  if wish in ("plain", "definition"):
+    return wish
   try:
     from jaxnets.kernels import calls
 
     calls.register(onednn.library(log.info))
-  except (onednn.UnavailableError, OSError, AttributeError) as error:  # the latter: does not load
+  except onednn.UnavailableError as error:
     if wish == "onednn":
       raise ConfigError(f"no onednn kernels: {error}") from error
     log.debug("no onednn kernels: %s", error)
+    return "plain"
+  except (OSError, AttributeError) as error:  # compiled, but it does not load
+    if wish == "onednn":
+      raise ConfigError(f"the onednn kernels do not load: {error}") from error
+    log.warning("the CPU kernels were compiled but do not load, JAX alone computes: %s", error)
     return "plain"
   return "onednn"
 
 
 def describe() -> str:
-  """The form with its version, as a run records it: "onednn 3.2.0" or "plain"."""
-  return f"onednn {onednn.find().dnnl_version}" if form() == "onednn" else "plain"
+  """The form as a run records it: "onednn 3.2.0", "plain" or "definition"."""
+  return f"onednn {onednn.find().dnnl_version}" if form() == "onednn" else form()
 
 
-@functools.cache
 def on_cpu() -> bool:
-  """Whether programs are for a CPU unless they say otherwise; elsewhere there is one form only."""
-  return jax.default_backend() == "cpu"
+  """Whether programs are for a CPU unless they say otherwise, and a form stands in there."""
+  return form() != "definition"
 
 
 def on_cpu_form() -> ModuleType:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnets.kernels import forms, plain
-from jaxnets.kernels.checks import check_images, check_shape
+from jaxnets.kernels.checks import all_float32, check_images, check_shape
 from jaxnets.kernels.plain import ResponseNorm
 
 
@@ -45,7 +45,7 @@ def batch_norm(
   check_shape("scale", scale, x.shape[-1:])
   check_shape("bias", bias, x.shape[-1:])
   check_shape("add", add, x.shape)
-  operation = _batch_norm if _has_forms(x) else plain.batch_norm
+  operation = _batch_norm if _has_forms(x, scale, bias, add) else plain.batch_norm
   return operation(group, epsilon, relu, x, scale, bias, add)
 
 
@@ -65,9 +65,9 @@ def local_response_norm(
   return operation(ResponseNorm(k, n, alpha, beta), image)
 
 
-def _has_forms(x: jax.Array) -> bool:
+def _has_forms(x: jax.Array, *others: jax.Array | None) -> bool:
   """Whether another form than the plain one may stand in."""
-  return forms.on_cpu() and x.dtype == jnp.float32 and x.ndim == 4 and x.size > 0
+  return forms.on_cpu() and x.ndim == 4 and all_float32(x, *others)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))

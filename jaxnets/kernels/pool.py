@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnets.kernels import forms, plain
-from jaxnets.kernels.checks import check_images
+from jaxnets.kernels.checks import all_float32, check_images
 from jaxnets.kernels.plain import NO_PADDING, Padding, Windows
 
 LARGEST = 16  # window whose places one byte counts
@@ -68,8 +68,7 @@ def _has_forms(windows: Windows, image: jax.Array) -> bool:
   window, _, padding = windows
   # A window that lies on padding only has no largest pixel.
   covered = all(0 <= before < window and 0 <= after < window for before, after in padding)
-  whole = image.size > 0 and image.dtype == jnp.float32
-  return forms.on_cpu() and whole and covered and window <= LARGEST
+  return forms.on_cpu() and all_float32(image) and covered and window <= LARGEST
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

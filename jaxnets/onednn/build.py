@@ -9,7 +9,9 @@ import importlib.util
 import os
 import platform
 import re
+import shlex
 import shutil
+import site
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,11 @@ FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-std=
          "-ffp-contract=fast", "-fPIC", "-shared", "-Wall", "-Wextra")  # fmt: skip
 OLDEST = (2, 6)  # of oneDNN that the sources were tried with
 # Where oneDNN is looked for: this environment, then the system.
-PREFIXES = (Path(sys.prefix), Path(sys.base_prefix), Path("/usr/local"), Path("/usr"))
+PREFIXES = (
+  *map(Path, (sys.prefix, site.getuserbase(), sys.base_prefix)),
+  Path("/usr/local"),
+  Path("/usr"),
+)
 FAILURE = "failure.txt"  # the compiler's complaint, beside where the library would be
 SECONDS = 300  # after which the compiler is given up
 
@@ -34,7 +40,7 @@ class UnavailableError(Exception):
 class Parts(NamedTuple):
   """What the kernels are made of on this machine."""
 
-  compiler: Path
+  compiler: tuple[str, ...]  # the command
   compiler_version: str
   headers: Path  # folder of dnnl.hpp
   dnnl: Path  # the shared library
@@ -61,17 +67,16 @@ def find() -> Parts:
     # Elsewhere oneDNN falls back on reference loops, slower than XLA.
     raise UnavailableError(f"made for Linux on x86_64, not {sys.platform} on {platform.machine()}")
   headers, dnnl = _find_dnnl()
-  compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-  compiler = compiler and shutil.which(compiler)
-  if not compiler:
+  compiler = shlex.split(os.environ.get("CXX") or "") or [shutil.which("g++") or "clang++"]
+  if not shutil.which(compiler[0]):
     raise UnavailableError("no C++ compiler; install g++")
   jaxlib = importlib.util.find_spec("jaxlib")
   if jaxlib is None or jaxlib.origin is None:
     raise UnavailableError("jaxlib is not installed")
   ffi = Path(jaxlib.origin).parent / "include"
   return Parts(
-    Path(compiler),
-    _first_line(compiler, "--version"),
+    tuple(compiler),
+    _first_line(*compiler, "--version"),
     headers,
     dnnl,
     _dnnl_version(headers),
@@ -89,8 +94,10 @@ def kept(parts: Parts) -> Path:
   sums = hashlib.sha256()
   for path in sorted(SOURCE.iterdir()):
     sums.update(path.name.encode() + path.read_bytes())
-  sums.update(repr((parts, _command(parts, "kernels.so"), _processor())).encode())
-  cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "jaxnets" / "kernels"
+  machine = (_processor(), platform.libc_ver())
+  sums.update(repr((parts, _command(parts, "kernels.so"), machine)).encode())
+  cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+  cache = cache / "jaxnets" / "kernels"
   return cache / sums.hexdigest()[:16] / "kernels.so"
 
 
@@ -112,6 +119,8 @@ def library(say=lambda text: None) -> Library:
   """
   parts = find()
   built = kept(parts)
+  if built.exists():
+    return Library(built, parts.dnnl, parts.dnnl_version)
   try:
     built.parent.mkdir(parents=True, exist_ok=True)
     with _locked(built.parent):
@@ -131,23 +140,22 @@ def _compile(parts: Parts, built: Path) -> None:
     made, complaint = Path(directory) / built.name, Path(directory) / FAILURE
     command = _command(parts, str(made))
     try:
-      done = subprocess.run(
-        command, cwd=SOURCE, capture_output=True, text=True, timeout=SECONDS, check=False
-      )
-      said = done.stderr if done.returncode else ""
-    except subprocess.TimeoutExpired:
-      said = f"the compiler took more than {SECONDS} s"
-    if made.exists() and not said:
+      done = subprocess.run(command, cwd=SOURCE, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+      raise UnavailableError(f"the compiler took more than {SECONDS} s") from error
+    if done.returncode < 0:  # not its own fault: not kept, so that it is tried again
+      raise UnavailableError(f"the compiler was ended by signal {-done.returncode}")
+    if done.returncode == 0 and made.exists():
       made.rename(built)
     else:
-      complaint.write_text(f"{' '.join(command)}\n{said or 'the compiler wrote nothing'}\n")
+      complaint.write_bytes(f"{shlex.join(command)}\n".encode() + done.stderr)
       complaint.rename(built.with_name(FAILURE))
 
 
 def _command(parts: Parts, made: str) -> list[str]:
   """Compiles the sources, from within their folder, into `made`."""
   return [
-    str(parts.compiler), *FLAGS, "-isystem", str(parts.ffi), "-I", str(parts.headers),
+    *parts.compiler, *FLAGS, "-isystem", str(parts.ffi), "-I", str(parts.headers),
     *sorted(path.name for path in SOURCE.glob("*.cc")), "-o", made, str(parts.dnnl),
     f"-Wl,-rpath,{parts.dnnl.parent}",
   ]  # fmt: skip
@@ -181,8 +189,11 @@ def _dnnl_version(headers: Path) -> str:
 
 @functools.cache
 def _first_line(*command: str) -> str:
-  done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-  return done.stdout.splitlines()[0] if done.stdout else ""
+  try:
+    done = subprocess.run(command, capture_output=True, timeout=10, check=False)
+  except (OSError, subprocess.TimeoutExpired) as error:
+    raise UnavailableError(f"the C++ compiler does not answer: {error}") from error
+  return done.stdout.decode(errors="replace").partition("\n")[0]
 
 
 def _processor() -> str:

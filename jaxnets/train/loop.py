@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -158,8 +159,8 @@ def compiled(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any
   log.info("compiling the train step ...")
   start = time.monotonic()
   program = function.lower(*arguments).compile()
-  if jax.default_backend() == "cpu":
-    sizes = program.memory_analysis()
+  sizes = program.memory_analysis()
+  if sizes is not None and jax.default_backend() == "cpu":
     memory.give_back_beyond(sizes.argument_size_in_bytes + sizes.temp_size_in_bytes)
   log.info("compiled in %.1f s", time.monotonic() - start)
   return program
@@ -295,6 +296,7 @@ def facts(experiment: Experiment) -> dict[str, Any]:
     "jax": jax.__version__,
     "devices": f"{len(devices)} x {devices[0].device_kind}",
     "kernels": kernels.describe(),
+    "threads": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
     "hosts": jax.process_count(),
     "steps": experiment.steps,
     "data_dir": None if experiment.data_dir is None else str(Path(experiment.data_dir).absolute()),

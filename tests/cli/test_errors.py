@@ -1,5 +1,7 @@
 """What the command line says to a mistake: two lines at most, the right exit code, no traceback."""
 
+import os
+
 import pytest
 
 from jaxnets.cli import main
@@ -88,6 +90,16 @@ def test_another_config_in_a_used_folder_is_refused_with_the_differences(launch)
   code, captured = launch("eval", "WORKDIR", "--format=json")
   assert code == 0
   assert '"count": 130' in captured.out
+
+
+def test_threads_are_told_to_openmp_and_to_xla(launch, monkeypatch):
+  monkeypatch.setenv("OMP_NUM_THREADS", "7")
+  monkeypatch.setenv("NPROC", "7")
+  assert launch("list", "data", "--threads=3")[0] == 0
+  assert (os.environ["OMP_NUM_THREADS"], os.environ["NPROC"]) == ("3", "3")
+  code, captured = launch("list", "data", "--threads=0")
+  assert code == 2
+  assert "threads" in captured.err
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("train", "--help"), ("data", "--help")])

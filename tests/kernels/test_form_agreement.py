@@ -123,6 +123,22 @@ def test_a_random_batch_norm_and_its_gradients_agree(seed):
   assert_agree(found[1], expected[1], BOUNDS["norm gradient"])
 
 
+@pytest.mark.parametrize("shape", [(3, 45, 37, 64), (2, 190, 181, 3), (2, 97, 61, 17)])
+def test_a_batch_norm_of_large_images_agrees(shape):
+  draw = np.random.default_rng(0)
+  x, add = draw_array(draw, *shape) + 1, draw_array(draw, *shape)
+  scale, bias = draw_array(draw, shape[-1]), draw_array(draw, shape[-1])
+  own = functools.partial(batch_norm, group=shape[0], epsilon=1e-3, relu=True)
+  plain = functools.partial(meant.batch_norm, shape[0], 1e-3, True)
+  before = meant.batch_norm(shape[0], 1e-3, False, x, scale, bias, add)[0]
+  weights = draw_array(draw, *shape) * (np.abs(before) > 1e-4)
+  moments = draw_array(draw, 2, 1, shape[-1])
+  found = gradients(own, lambda y: (weights, *moments), x, scale, bias, add)
+  expected = gradients(plain, lambda y: (weights, *moments), x, scale, bias, add)
+  assert_agree(found[0], expected[0], BOUNDS["norm"])
+  assert_agree(found[1], expected[1], BOUNDS["norm gradient"])
+
+
 def draw_windows(draw: np.random.Generator):
   """A random pooling, and images that it fits."""
   window = int(draw.integers(1, 6))
@@ -181,7 +197,7 @@ def test_a_random_local_response_norm_and_its_gradient_agree(seed):
 
 def test_a_value_that_is_not_a_number_stays_one():
   image = np.ones((1, 4, 4, 20), np.float32)
-  image[0, 1, 1, 2] = image[0, 2, 2, 17] = np.nan
+  image[0, 1, 1, 2] = image[0, 2, 2, 17] = np.nan  # among the first sixteen channels, and behind
   kernel, one = np.ones((1, 1, 20, 20), np.float32), np.ones(20, np.float32)
   moments = (one[None] - 1, one[None], one, one)
   for out in (
@@ -190,10 +206,14 @@ def test_a_value_that_is_not_a_number_stays_one():
     local_response_norm(image),
     batch_norm(image, one, one, group=1, epsilon=1e-5, relu=True)[0],
     batch_norm(image, one, one, image, group=1, epsilon=1e-5, relu=True)[0],
+  ):
+    lost = np.isnan(np.asarray(out)).any((0, 1, 2))
+    assert lost[[2, 17]].all()
+  for out in (
     conv(image, kernel, one, relu=True),
     conv_normalised(image, kernel, None, *moments, 1e-5, add=image, relu=True),
   ):
-    assert np.isnan(np.asarray(out)).any()
+    assert np.isnan(np.asarray(out)[0, [1, 2], [1, 2]]).all()
 
 
 def test_the_gradient_of_a_convolution_equals_finite_differences():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tests.train.tiny import distance, plain_prepare, tiny_batch, tiny_config, t
 KEY = jax.random.key(0)
 
 
-def program(group: int) -> str:
+def program(group: int, form: str) -> str:
   """The compiled train step of a residual net on eight devices, as text."""
   mesh, shape = meshes.make_mesh(), (16, 8, 8, 3)
   net, optimiser = nets.build("cifar_resnet20", depth=8, norm_group=group), optax.sgd(0.05, 0.9)
@@ -41,7 +42,10 @@ def program(group: int) -> str:
     "image": jax.ShapeDtypeStruct(shape, "float32", sharding=meshes.split(mesh)),
     "label": jax.ShapeDtypeStruct(shape[:1], "int32", sharding=meshes.split(mesh)),
   }
-  step = jit_step(make_train_step(net, optimiser, prepare), mesh)
+  if form == "shard_map":
+    step = shard_map_step(make_train_step(net, optimiser, prepare, axis=meshes.DATA), mesh)
+  else:
+    step = jit_step(make_train_step(net, optimiser, prepare), mesh)
   return step.lower(state, batch, KEY).compile().as_text()
 
 
@@ -111,9 +115,12 @@ print(
       "kernels": kernels.describe(),
       # By batch-norm group: all images, less than a device's two, one device's, two devices'.
       "programs": {
-        group: {"calls": text.count("jaxnets_conv"), "gathers": text.count("all-gather")}
-        for group in (0, 1, 2, 4)
-        for text in [program(group)]
+        f"{form} {group}": {
+          "calls": text.count("jaxnets_conv"),
+          "moves": len(re.findall("all-gather|all-to-all|collective-permute", text)),
+        }
+        for group, form in ((0, "jit"), (1, "jit"), (2, "jit"), (4, "jit"), (2, "shard_map"))
+        for text in [program(group, form)]
       },
       "one_vs_eight": distance(one.params, eight.params),
       "stats_one_vs_eight": distance(one.stats, eight.stats),

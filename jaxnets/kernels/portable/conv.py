@@ -74,7 +74,7 @@ def _dense(kernel, groups: int):
 
 
 def _is_product(geometry: Geometry, window: tuple[int, ...]) -> bool:
-  """Whether a convolution is one matrix product of pixels, or of every so-manieth."""
+  """Whether a convolution is one matrix product of pixels, or of every stride-th."""
   return tuple(window) == (1, 1) and geometry.padding == NO_PADDING
 
 
@@ -104,7 +104,7 @@ def _kernel_gradient(geometry: Geometry, window: tuple[int, ...], image, dy):
   As a product 1.6 to 8 times faster than as a convolution. Larger windows go over the batch in runs
   of RUN images or more, whose pixels stay in the cache: 1.2 to 2.5 times faster from 32 channels,
   slower from 16. In a loop a convolution is 50 times slower, so the runs are written out.
-  A run takes every so-manieth image, so that every device of a mesh has its share of each.
+  A run takes every runs-th image, so that every device of a mesh has its share of each.
   """
   ins, outs = image.shape[-1], dy.shape[-1]
   if _is_product(geometry, window):

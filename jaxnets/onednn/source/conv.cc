@@ -12,6 +12,9 @@
 #include "lanes.h"
 #include "worker.h"
 
+// Another runtime would bring threads of its own, which follow other settings.
+static_assert(DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP, "oneDNN must be built for OpenMP");
+
 namespace jaxnets {
 namespace {
 
@@ -36,6 +39,7 @@ void* scratch(size_t bytes) {
   static auto* owner = new std::unique_ptr<std::byte[]>;
   static size_t size = 0;
   if (bytes > size) {
+    size = 0;  // should there be no memory
     owner->reset();
     owner->reset(new std::byte[bytes + 64]);
     size = bytes;
@@ -139,6 +143,8 @@ Numbers key_of(int64_t kind, const Dims& x, const Dims& w, ffi::Span<const int64
 dnnl::primitive_attr with_scratchpad() {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  // Whatever the environment says, which may allow bfloat16 in the place of float32.
+  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
   return attributes;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <omp.h>
+
 #include <vector>
 
 #include "worker.h"
@@ -16,9 +18,11 @@ struct Constants {
   int64_t before, after;  // neighbouring channels in a window, besides its own
 };
 
-Constants constants_of(ffi::Span<const float> values, int64_t n) {
+Constants constants_of(ffi::Span<const float> values, int64_t n, int64_t channels) {
   require(values.size() == 3 && n > 0, "k, alpha and beta, and a window of one channel or more");
-  return {values[0], values[1], values[2], n / 2, n - 1 - n / 2};
+  // Beyond all channels there is nothing to sum.
+  return {values[0], values[1], values[2], std::min(n / 2, channels),
+          std::min(n - 1 - n / 2, channels)};
 }
 
 // s ^ -beta of `count` values; the papers' beta = 3/4 is two roots.
@@ -64,26 +68,29 @@ struct Pixel {
 };
 
 int64_t channels_of(const Array& x) {
-  require(x.dimensions().size() == 4, "images must have four axes");
+  require(x.dimensions().size() == 4 && x.element_count() > 0, "images must have four axes");
   return x.dimensions()[3];
+}
+
+// Calls body(pixel's room, number of the pixel) for all pixels.
+template <class Body>
+void over_pixels(int64_t pixels, int64_t channels, const Constants& k, Body body) {
+  std::vector<Pixel> rooms(omp_get_max_threads(), Pixel(channels, k));
+#pragma omp parallel for schedule(static)
+  for (int64_t p = 0; p < pixels; ++p) body(rooms[omp_get_thread_num()], p);
 }
 
 ffi::Error response_norm(Array image, ffi::Span<const float> values, int64_t n, Result y) {
   return compute("local response normalisation", [&] {
-    Constants k = constants_of(values, n);
     int64_t channels = channels_of(image), pixels = image.element_count() / channels;
+    Constants k = constants_of(values, n, channels);
     require(y->element_count() == image.element_count(), "the result must have the image's shape");
-#pragma omp parallel
-    {
-      Pixel pixel(channels, k);
-#pragma omp for schedule(static)
-      for (int64_t p = 0; p < pixels; ++p) {
-        const float* a = image.typed_data() + p * channels;
-        float* out = y->typed_data() + p * channels;
-        pixel.measure(a, k);
-        for (int64_t c = 0; c < channels; ++c) out[c] = a[c] * pixel.power[c];
-      }
-    }
+    over_pixels(pixels, channels, k, [&](Pixel& pixel, int64_t p) {
+      const float* a = image.typed_data() + p * channels;
+      float* out = y->typed_data() + p * channels;
+      pixel.measure(a, k);
+      for (int64_t c = 0; c < channels; ++c) out[c] = a[c] * pixel.power[c];
+    });
   });
 }
 
@@ -92,30 +99,25 @@ ffi::Error response_norm(Array image, ffi::Span<const float> values, int64_t n, 
 ffi::Error response_norm_gradient(Array dy, Array image, ffi::Span<const float> values, int64_t n,
                                   Result dx) {
   return compute("gradient of local response normalisation", [&] {
-    Constants k = constants_of(values, n);
     int64_t channels = channels_of(image), pixels = image.element_count() / channels;
+    Constants k = constants_of(values, n, channels);
     require(dy.element_count() == image.element_count() &&
                 dx->element_count() == image.element_count(),
             "gradients must have the image's shape");
-#pragma omp parallel
-    {
-      Pixel pixel(channels, k);
-#pragma omp for schedule(static)
-      for (int64_t p = 0; p < pixels; ++p) {
-        const float* a = image.typed_data() + p * channels;
-        const float* g = dy.typed_data() + p * channels;
-        float* out = dx->typed_data() + p * channels;
-        pixel.measure(a, k);
-        float* shares = pixel.middle();
-        for (int64_t c = 0; c < channels; ++c) {
-          shares[c] = g[c] * a[c] * pixel.power[c] / pixel.scale[c];
-        }
-        pixel.window_sums(k.after, k.before, 0.0f, 2 * k.alpha * k.beta, pixel.scale.data());
-        for (int64_t c = 0; c < channels; ++c) {
-          out[c] = g[c] * pixel.power[c] - a[c] * pixel.scale[c];
-        }
+    over_pixels(pixels, channels, k, [&](Pixel& pixel, int64_t p) {
+      const float* a = image.typed_data() + p * channels;
+      const float* g = dy.typed_data() + p * channels;
+      float* out = dx->typed_data() + p * channels;
+      pixel.measure(a, k);
+      float* shares = pixel.middle();
+      for (int64_t c = 0; c < channels; ++c) {
+        shares[c] = g[c] * a[c] * pixel.power[c] / pixel.scale[c];
       }
-    }
+      pixel.window_sums(k.after, k.before, 0.0f, 2 * k.alpha * k.beta, pixel.scale.data());
+      for (int64_t c = 0; c < channels; ++c) {
+        out[c] = g[c] * pixel.power[c] - a[c] * pixel.scale[c];
+      }
+    });
   });
 }
 

@@ -70,7 +70,7 @@ inline void two_sums(int64_t start, int64_t pixels, int64_t channels, float* out
 }
 
 // Adds up the blocks of each image, in their order.
-void gather(const Shape& s, const std::vector<float>& partial, float* first, float* second) {
+void add_blocks(const Shape& s, const std::vector<float>& partial, float* first, float* second) {
   for (int64_t n = 0; n < s.images; ++n) {
     for (int64_t c = 0; c < s.channels; ++c) {
       float a = 0, b = 0;
@@ -110,7 +110,7 @@ ffi::Error sums(Array x, Result first, Result second) {
                     });
       });
     });
-    gather(s, partial, first->typed_data(), second->typed_data());
+    add_blocks(s, partial, first->typed_data(), second->typed_data());
   });
 }
 
@@ -191,7 +191,7 @@ ffi::Error gradient_sums(Array dy, Array x, Array y, Array mean, Array factor, A
                     });
       });
     });
-    gather(s, partial, first->typed_data(), second->typed_data());
+    add_blocks(s, partial, first->typed_data(), second->typed_data());
   });
 }
 

@@ -98,7 +98,7 @@ ffi::Error max_pool(Array image, ffi::Span<const int64_t> geometry, Result poole
             const float* line = x + (n * w.height + a) * w.width * w.channels + c;
             for (int64_t b = v.first; b < v.end; ++b) {
               V value = load<V>(line + b * w.channels);
-              auto larger = (value > best) | (value != value);
+              auto larger = ((value > best) | (value != value)) & (best == best);
               best = larger ? value : best;
               auto here = place - place + (start + static_cast<int32_t>(b));
               place = larger ? here : place;

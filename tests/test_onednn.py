@@ -112,7 +112,7 @@ def test_a_compiler_that_is_none_is_a_reason(parts, tmp_path):
 @needs_onednn
 def test_kept_kernels_need_no_folder_that_can_be_written(monkeypatch):
   monkeypatch.setattr(build, "_locked", None)
-  assert onednn.library().path.exists()
+  assert onednn.obtain().path.exists()
 
 
 def test_kernels_that_are_demanded_and_cannot_be_had_are_an_error(parts, tmp_path):
@@ -149,14 +149,14 @@ def test_a_folder_that_cannot_be_written_is_a_reason(parts, monkeypatch, tmp_pat
   (tmp_path / "file").write_text("")
   monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
   with pytest.raises(onednn.UnavailableError, match="no place to keep them"):
-    onednn.library()
+    onednn.obtain()
 
 
 def test_processes_that_start_together_compile_once(parts, cache, tmp_path):
   compiler = tmp_path / "counting"
   compiler.write_text(COUNTING.format(calls=tmp_path / "calls"))
   compiler.chmod(0o755)
-  code = "from jaxnets import onednn; print(onednn.library().path)"
+  code = "from jaxnets import onednn; print(onednn.obtain().path)"
   with ThreadPoolExecutor(3) as pool:
     done = list(pool.map(lambda _: run(code, CXX=str(compiler)), range(3)))
   assert len({d.stdout for d in done}) == 1, done[0].stderr

@@ -53,7 +53,7 @@ def register(library: onednn.Library) -> ctypes.CDLL:
 def spent() -> dict[str, tuple[float, int]]:
   """Seconds and calls of every kernel since the process began, by what it computes."""
   text = ctypes.create_string_buffer(2**16)
-  register(onednn.library()).jaxnets_spent(text, ctypes.c_size_t(len(text)))
+  register(onednn.obtain()).jaxnets_spent(text, ctypes.c_size_t(len(text)))
   rows = [line.split("\t") for line in text.value.decode().splitlines()]
   return {name: (float(seconds), int(calls)) for name, seconds, calls in rows}
 

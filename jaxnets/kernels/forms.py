@@ -47,7 +47,7 @@ def form() -> str:
   try:
     from jaxnets.kernels import calls
 
-    calls.register(onednn.library(log.info))
+    calls.register(onednn.obtain(log.info))
   except onednn.UnavailableError as error:
     if wish == "onednn":
       raise ConfigError(f"no onednn kernels: {error}") from error

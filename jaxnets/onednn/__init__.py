@@ -1,6 +1,6 @@
 """The C++ kernels for CPUs, built on oneDNN: found, compiled and kept, once for each machine.
 
-    onednn.library()    # -> Library(path, version), built if need be; UnavailableError says why not
+    onednn.obtain()    # -> Library(path, version), built if need be; UnavailableError says why not
 
 oneDNN and its headers come with `pip install "jaxnets[cpu]"` or with Debian's libdnnl-dev; a C++
 compiler must be there. No JAX is imported here, so that `doctor` can ask quickly.
@@ -13,7 +13,7 @@ from jaxnets.onednn.build import (
   failure,
   find,
   kept,
-  library,
+  obtain,
 )
 
-__all__ = ["Library", "Parts", "UnavailableError", "failure", "find", "kept", "library"]
+__all__ = ["Library", "Parts", "UnavailableError", "failure", "find", "kept", "obtain"]

@@ -107,7 +107,7 @@ def failure(parts: Parts) -> str:
   return f"they could not be compiled; see {path}, delete it to try again" if path.exists() else ""
 
 
-def library(say=lambda text: None) -> Library:
+def obtain(say=lambda text: None) -> Library:
   """The kernels, compiled now if they are not kept yet.
 
   Args:

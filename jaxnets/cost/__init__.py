@@ -1,5 +1,6 @@
 """What a function costs, exact, from its traced program."""
 
-from jaxnets.cost.macs import count_macs
+from jaxnets.cost.count import Cost, count_macs, of
+from jaxnets.cost.layers import Layer
 
-__all__ = ["count_macs"]
+__all__ = ["Cost", "Layer", "count_macs", "of"]

@@ -1,0 +1,181 @@
+"""A forward pass by its layers: what is convolved, multiplied, normalised or pooled, and where."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jaxnets.cost.operation import PRODUCTS, Operation, elementwise_of, macs_of
+from jaxnets.cost.program import Program
+
+# What a parameter may go through before it is used.
+PASSING = frozenset(
+  ("convert_element_type", "reshape", "broadcast_in_dim", "squeeze", "transpose", "copy", "slice")
+)
+Path = tuple[str, ...]
+
+
+class Layer(NamedTuple):
+  """A row of the table of a net."""
+
+  name: str  # path of its parameters, else its scope on the trace
+  op: str  # "conv 3x3/2", "dense", "norm", "max pool 3x3/2", ...
+  shape: tuple[int, ...]  # of what it gives
+  params: int  # learned values
+  macs: int
+  elementwise: int  # other scalar operations, up to the next layer
+  activations: int  # values that it gives, where it convolves or multiplies
+  value: int  # number of what it gives in the program; -1 inside a loop
+
+
+def find_layers(program: Program, parameters: dict[int, Path]) -> list[Layer]:
+  """The layers of a forward pass, in the order of the trace; their sums are those of the program.
+
+  A convolution, a matrix product and a pooling is a layer, with the bias that is added to it, and
+  so is every other group of parameters, mostly a norm. All that follows up to the next layer is
+  counted with it. Parameters that are used again count once.
+
+  Args:
+    program: of a forward pass.
+    parameters: where each input that is a parameter lies in its tree, by its number.
+  """
+  sizes: dict[Path, int] = {}
+  for number, path in parameters.items():
+    group = path[:-1]
+    sizes[group] = sizes.get(group, 0) + math.prod(program.values[number].shape)
+  return _numbered(_rows(program, parameters, sizes, set(sizes), 1))
+
+
+def _rows(
+  program: Program,
+  parameters: dict[int, Path],
+  sizes: dict[Path, int],
+  groups: set[Path],
+  times: int,
+) -> list[Layer]:
+  """`sizes` are those of the groups that no row has yet; `times` the rounds of the loops around."""
+  rows: list[Layer] = []
+  norms: dict[Path | int, int] = {}  # a norm's group, and the values it gives -> its row
+  owners = dict(parameters)
+  data = {n for n in program.inputs if n not in parameters}  # what depends on more than parameters
+  before = 0  # elementwise operations before the first layer
+  for operation in program.operations:
+    owned = [owners[n] for n in operation.reads if n in owners]
+    if data.isdisjoint(operation.reads):
+      if owned and operation.name in PASSING:
+        owners |= dict.fromkeys(operation.writes, owned[0])
+    else:
+      data.update(operation.writes)
+    runs = times * operation.times
+    if operation.body is not None:
+      given = {inner: owners[n] for inner, n in _carried(operation) if n in owners}
+      rows += _rows(operation.body, given, sizes, groups, runs * max(1, operation.rounds))
+      continue
+
+    group = owned[0][:-1] if owned else _group(operation.scope, groups)
+    is_product, moves = operation.name in PRODUCTS, operation.name in PASSING
+    norm = None if group is None else norms.get(group)
+    if norm is None and moves:  # the norm's values in another shape
+      norm = norms.get(operation.reads[0])
+    kind = describe(operation) if not data.isdisjoint(operation.writes) else None
+    if norm is not None and not is_product:
+      kind, rows[norm] = None, _grown(rows[norm], operation)
+      norms[operation.writes[0]] = norm
+    elif kind is None and group in sizes and not moves:
+      kind = "norm"
+      norms[group] = norms[operation.writes[0]] = len(rows)
+
+    elementwise = runs * elementwise_of(operation)
+    if kind is None and rows:
+      rows[-1] = rows[-1]._replace(elementwise=rows[-1].elementwise + elementwise)
+    elif kind is None:
+      before += elementwise
+    else:
+      name = (
+        "/".join(group) if group in sizes or (is_product and group) else _place(operation, kind)
+      )
+      shape = tuple(operation.gives[0].shape)
+      rows.append(
+        Layer(
+          name=name,
+          op=kind if runs == 1 else f"{kind}, {runs} times",
+          shape=shape,
+          params=sizes.pop(group, 0) if group is not None else 0,
+          macs=runs * macs_of(operation),
+          elementwise=elementwise + before,
+          activations=runs * math.prod(shape) if is_product else 0,
+          value=operation.writes[0] if times == 1 else -1,
+        )
+      )
+      before = 0
+  return rows
+
+
+def describe(operation: Operation) -> str | None:
+  """ "conv 3x3/2", "dense", "max pool 3x3/2", ...; None for what is no layer by itself."""
+  params = operation.params
+  if operation.name == "conv_general_dilated":
+    kernel = operation.takes[1].shape
+    window = [kernel[axis] for axis in params["dimension_numbers"].rhs_spec[2:]]
+    text = f"conv {_window(window, params['window_strides'])}"
+    if max(params["rhs_dilation"], default=1) > 1:
+      text += f" dilated {'x'.join(map(str, params['rhs_dilation']))}"
+    groups = params["feature_group_count"]
+    return text if groups == 1 else f"{text} in {groups} groups"
+  if operation.name == "dot_general":
+    return "dense"
+  if operation.name.startswith("reduce_window"):
+    window, strides = params["window_dimensions"], params["window_strides"]
+    wide = [i for i, side in enumerate(window) if side > 1]
+    if wide and wide[-1] == len(window) - 1:
+      return f"response norm {window[-1]}"
+    kind = "max" if operation.name.endswith("max") else "average"
+    middle = slice(1, -1) if len(window) > 2 else slice(None)
+    return f"{kind} pool {_window(window[middle], strides[middle])}"
+  if operation.name in ("reduce_sum", "reduce_max") and len(operation.takes[0].shape) > 3:
+    axes, rank = params["axes"], len(operation.takes[0].shape)
+    if len(axes) > 1 and 0 not in axes and rank - 1 not in axes:
+      return "global max pool" if operation.name.endswith("max") else "global average pool"
+  return None
+
+
+def _window(window: Sequence[int], strides: Sequence[int]) -> str:
+  """ "3x3", "7x7/2", "1x7", "3x3/2x1"."""
+  stride = str(strides[0]) if len(set(strides)) == 1 else "x".join(map(str, strides))
+  return "x".join(map(str, window)) + ("" if stride == "1" or not strides else f"/{stride}")
+
+
+def _carried(operation: Operation) -> zip:
+  """Pairs of an input of a loop's body and the value that the loop reads for it."""
+  return zip(operation.body.inputs, operation.reads[-len(operation.body.inputs) :], strict=True)
+
+
+def _numbered(rows: list[Layer]) -> list[Layer]:
+  """Layers of one name told apart: max_pool, max_pool2, ..."""
+  seen: Counter[str] = Counter()
+  for i, row in enumerate(rows):
+    seen[row.name] += 1
+    if seen[row.name] > 1:
+      rows[i] = row._replace(name=f"{row.name}{seen[row.name]}")
+  return rows
+
+
+def _group(scope: Path, groups: set[Path]) -> Path | None:
+  """The group of parameters that a scope is named after, with or without the net's own name."""
+  return next((s for s in (scope[1:], scope) if s in groups), None)
+
+
+def _grown(layer: Layer, operation: Operation) -> Layer:
+  """A norm gives what the last operation of its scope gives, if that is all of its values."""
+  shape = tuple(operation.gives[0].shape)
+  if math.prod(shape) < math.prod(layer.shape):
+    return layer
+  return layer._replace(shape=shape, value=operation.writes[0] if layer.value >= 0 else -1)
+
+
+def _place(operation: Operation, kind: str) -> str:
+  """The name of a layer without parameters: its scope, without the net's own name, and its kind."""
+  scope = [name.partition(".")[0] for name in operation.scope]
+  scope = [name for i, name in enumerate(scope) if i == 0 or name != scope[i - 1]]
+  word = "_".join(w for w in kind.split() if w.isalpha())
+  return "/".join([*scope[1:], word])

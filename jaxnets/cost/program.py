@@ -1,0 +1,188 @@
+"""A traced program as a flat list of operations: what every count of this room walks over.
+
+Calls (jit, remat, custom rules, shard_map) are written out, dead operations are gone, and of a
+choice the branch that costs most stays; where a platform has a form of its own, the common one.
+Loops stay operations with a body.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from jax.extend import core
+
+from jaxnets.cost.operation import PRODUCTS, Operation, macs_of
+
+# Primitives that are their sub-program, called once with the same arguments.
+CALLS = {
+  "jit": "jaxpr",
+  "pjit": "jaxpr",
+  "closed_call": "call_jaxpr",
+  "core_call": "call_jaxpr",
+  "remat2": "jaxpr",
+  "checkpoint": "jaxpr",
+  "custom_jvp_call": "call_jaxpr",
+  "custom_vjp_call": "call_jaxpr",
+  "custom_vmap_call": "call",
+  "custom_partitioning": "call",
+  "shard_map": "jaxpr",
+}
+LITERAL = -1
+
+
+class Program(NamedTuple):
+  """Operations in the order of the trace, and the values that flow between them."""
+
+  values: list[Any]  # shape and dtype of each, by its number
+  inputs: tuple[int, ...]
+  outputs: tuple[int, ...]
+  paths: tuple[tuple[str, ...], ...]  # of the inputs: number of the argument, keys inside it
+  operations: list[Operation]
+
+
+def trace(function: Callable, *arguments: Any) -> Program:
+  """The program of one call; nothing is computed, compiled or allocated.
+
+  Args:
+    function: any traceable function.
+    *arguments: trees of arrays or of `jax.ShapeDtypeStruct`s.
+  """
+  jaxpr = jax.make_jaxpr(function)(*arguments)
+  leaves = jax.tree_util.tree_leaves_with_path(arguments)
+  return read(jaxpr, [tuple(_name(key) for key in path) for path, _ in leaves])
+
+
+def read(jaxpr: core.ClosedJaxpr, paths: Sequence[tuple[str, ...]] = ()) -> Program:
+  """The program of a jaxpr."""
+  writer = _Writer()
+  inputs = tuple(map(writer.value, (var.aval for var in jaxpr.jaxpr.invars)))
+  outputs = writer.write(jaxpr.jaxpr, inputs, (), False, 1)
+  names = tuple(paths) or ((),) * len(inputs)
+  return Program(writer.values, inputs, outputs, names, _alive(writer.operations, outputs))
+
+
+def walk(program: Program, times: int = 1) -> Iterator[tuple[Operation, int]]:
+  """Every operation with how often it runs, those in the bodies of loops too.
+
+  Raises:
+    ValueError: a loop with an unknown number of rounds holds multiply-adds.
+  """
+  for operation in program.operations:
+    runs = times * operation.times
+    if operation.body is None:
+      yield operation, runs
+    elif operation.rounds:
+      yield from walk(operation.body, runs * operation.rounds)
+    elif any(inner.name in PRODUCTS for inner, _ in walk(operation.body)):
+      raise ValueError("a while loop with an unknown number of rounds holds multiply-adds")
+    else:
+      yield operation, runs
+
+
+class _Writer:
+  """Collects values and operations while sub-programs are written out."""
+
+  def __init__(self) -> None:
+    self.values: list[Any] = []
+    self.operations: list[Operation] = []
+
+  def value(self, aval: Any) -> int:
+    self.values.append(aval)
+    return len(self.values) - 1
+
+  def write(
+    self, jaxpr: Any, given: Sequence[int], scope: tuple[str, ...], backward: bool, times: int
+  ) -> tuple[int, ...]:
+    """Writes a jaxpr out on the values `given`; returns the numbers of its results."""
+    numbers = dict(zip(jaxpr.invars, given, strict=True))
+    numbers |= {var: self.value(var.aval) for var in jaxpr.constvars}
+
+    def number(var: Any) -> int:
+      return LITERAL if isinstance(var, core.Literal) else numbers[var]
+
+    own_platform = {e.outvars[0] for e in jaxpr.eqns if e.primitive.name == "platform_index"}
+    for equation in jaxpr.eqns:
+      name, params = equation.primitive.name, equation.params
+      names, is_gradient = _scope(str(equation.source_info.name_stack))
+      place, gradient = _join(scope, names), backward or is_gradient
+      reads = tuple(map(number, equation.invars))
+      called = None
+      if name in CALLS:
+        called = params[CALLS[name]]
+      elif name == "cond":
+        by_platform = equation.invars[0] in own_platform
+        called = params["branches"][-1] if by_platform else max(params["branches"], key=_price)
+        reads = reads[1:]
+      if called is not None:
+        devices = params["mesh"].size if name == "shard_map" else 1
+        inner = getattr(called, "jaxpr", called)
+        writes = self.write(inner, reads, place, gradient, times * devices)
+      else:
+        writes = tuple(self.value(var.aval) for var in equation.outvars)
+        takes = tuple(var.aval for var in equation.invars)
+        gives = tuple(var.aval for var in equation.outvars)
+        body, rounds = _loop(name, params)
+        self.operations.append(
+          Operation(name, reads, writes, takes, gives, params, place, gradient, times, body, rounds)
+        )
+      numbers |= zip(equation.outvars, writes, strict=True)
+    return tuple(map(number, jaxpr.outvars))
+
+
+def _alive(operations: list[Operation], outputs: Sequence[int]) -> list[Operation]:
+  """Without those whose results nobody reads; XLA drops them too."""
+  needed, kept = set(outputs), []
+  for operation in reversed(operations):
+    if not needed.isdisjoint(operation.writes):
+      needed.update(operation.reads)
+      kept.append(operation)
+  return kept[::-1]
+
+
+def _loop(name: str, params: dict[str, Any]) -> tuple[Program | None, int]:
+  """Body and rounds of a loop."""
+  if name == "scan":
+    return read(params["jaxpr"]), params["length"]
+  if name == "while":
+    return read(params["body_jaxpr"]), 0
+  return None, 1
+
+
+def _price(branch: core.ClosedJaxpr) -> tuple[int, int]:
+  """Multiply-adds, then operations."""
+  program = read(branch)
+  macs = sum(times * macs_of(operation) for operation, times in walk(program))
+  return macs, len(program.operations)
+
+
+@functools.cache
+def _scope(stack: str) -> tuple[tuple[str, ...], bool]:
+  """ "transpose(jvp(ResNet))/stage1/conv1" -> (("ResNet", "stage1", "conv1"), True)."""
+  names = re.sub(r"\b(?:jvp|transpose|vmap|checkpoint|rematted_computation|jit)\b", "", stack)
+  return tuple(n for n in re.split(r"[/()]+", names) if n), "transpose(" in stack
+
+
+@functools.cache
+def _join(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:
+  """One scope in the other.
+
+  What is traced once for many has the name of the first of them inside: "unit1" is left out of
+  (..., "unit3") and ("unit1", "conv1").
+  """
+  if outer and inner and _without_number(outer[-1]) == _without_number(inner[0]):
+    inner = inner[1:]
+  return outer + inner
+
+
+def _without_number(name: str) -> str:
+  return re.sub(r"\d+$", "", name)
+
+
+def _name(key: Any) -> str:
+  """A step of a path into a tree of arguments."""
+  for attribute in ("key", "name", "idx"):
+    if hasattr(key, attribute):
+      return str(getattr(key, attribute))
+  return str(key)

@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import flags
 
 from jaxnets import __version__
-from jaxnets.cli import configs
+from jaxnets.cli import configs, subjects
 from jaxnets.errors import ConfigError, JaxnetsError, did_you_mean
 
 # The module of the same name in this folder: define(values) adds flags, run(values, arguments)
@@ -25,6 +25,9 @@ VERBS = {
   "eval": "evaluate a run's newest checkpoint",
   "list": "nets, data, experiments",
   "show": "a config with where each value comes from, or the axes of a net",
+  "cost": "what a net or an experiment costs, before anything is spent",
+  "fidelity": "the papers' tables beside what the nets here have",
+  "claims": "what is told about these nets, checked",
   "doctor": "what this machine has and lacks",
   "data": "prepare, describe and verify datasets",
 }
@@ -53,9 +56,10 @@ def main(argv: list[str]) -> int:
   except KeyboardInterrupt:
     return _report("interrupted", 130, debug)
   except Exception as error:
-    code = 1
+    if debug:
+      traceback.print_exception(error)
     text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    return _report(f"{text}\nUnexpected; the same command with --debug shows where", code, debug)
+    return _report(f"{text}\nUnexpected; the same command with --debug shows where", 1, debug)
 
 
 def dispatch(argv: list[str]) -> int:
@@ -76,11 +80,15 @@ def dispatch(argv: list[str]) -> int:
   if any(w in ("--help", "-help", "-h") for w in words):
     print(verb_usage(verb, module, values))
     return 0
-  chosen = None
+  chosen = named = None
   if verb in configs.VERBS:
     words, chosen = configs.choose(values, words)
+  if verb in subjects.VERBS:
+    words, named = subjects.take(words)
   arguments = values([program, *words])[1:]
   prepare_environment(values)
+  if named is not None:
+    return module.run(values, named._replace(specs=(*named.specs, *arguments)))
   if verb not in configs.VERBS:
     return module.run(values, arguments)
   if chosen is not None:
@@ -141,7 +149,7 @@ def prepare_environment(values: flags.FlagValues) -> None:
 
 def usage() -> str:
   """The help of the program."""
-  verbs = "\n".join(f"  {verb:8}{text}" for verb, text in VERBS.items())
+  verbs = "\n".join(f"  {verb:10}{text}" for verb, text in VERBS.items())
   return f"{(__doc__ or '').strip()}\n\nVerbs:\n{verbs}\n\nExit codes: {EXIT_CODES}"
 
 
@@ -152,10 +160,12 @@ def verb_usage(verb: str, module, values: flags.FlagValues) -> str:
   for name in own:
     flag = values[name]
     lines.append(f"  --{name}: {flag.help}" + (f" ({flag.default})" if flag.default else ""))
-  if verb in configs.VERBS:
+  if verb in (*configs.VERBS, *subjects.VERBS):
     lines.append(
       "  --config: experiment file, FILE.py or FILE.py:ARG; --config.SECTION.FIELD=VALUE"
     )
+  if verb in subjects.VERBS:
+    lines.append("  --net: name of a net; --net.AXIS=VALUE")
   return "\n".join(lines)
 
 

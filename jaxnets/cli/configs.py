@@ -50,7 +50,7 @@ def choose(values: flags.FlagValues, words: list[str]) -> tuple[list[str], Chose
   known = configuration.flatten(config)
   for match in overrides:
     if match[1] not in known:
-      raise ConfigError(_unknown(match[1], known))
+      raise ConfigError(unknown(match[1], known))
   config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=["", *words])
   return words, Chosen(spec, config, tuple(m[1] for m in overrides))
 
@@ -89,7 +89,8 @@ def _take_spec(words: list[str]) -> tuple[str | None, list[str]]:
   return spec, rest
 
 
-def _unknown(key: str, known: dict) -> str:
+def unknown(key: str, known: dict) -> str:
+  """The error text for a key that the config does not have."""
   if key.startswith("net."):
     axes = [k.removeprefix("net.") for k in known if k.startswith("net.")]
     axis = key.removeprefix("net.")

@@ -28,8 +28,8 @@ def show(rows: Sequence[Mapping[str, Any]], form: str, *, title: str = "") -> No
     writer.writerows(rows)
     print(out.getvalue(), end="")
     return
-  cells = [[_cell(row[c]) for c in columns] for row in rows]
   if form == "md":
+    cells = [[_cell(row[c]) for c in columns] for row in rows]
     print("| " + " | ".join(columns) + " |")
     print("|" + "|".join(" --- " for _ in columns) + "|")
     for line in cells:
@@ -37,15 +37,29 @@ def show(rows: Sequence[Mapping[str, Any]], form: str, *, title: str = "") -> No
     return
   if title:
     print(title)
+  room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+  for line in lines(rows):
+    print(line[:room])
+
+
+def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+  """The rows as text, their names above, columns aligned."""
+  columns = list(rows[0]) if rows else []
+  cells = [[_cell(row[c]) for c in columns] for row in rows]
   widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
   numeric = [all(_number(row[c]) for row in rows) for c in columns]
-  room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-  for line in [columns, *cells]:
-    padded = [
+  return [
+    "  ".join(
       cell.rjust(w) if n else cell.ljust(w)
       for cell, w, n in zip(line, widths, numeric, strict=True)
-    ]
-    print("  ".join(padded).rstrip()[:room])
+    ).rstrip()
+    for line in [columns, *cells]
+  ]
+
+
+def width(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> int:
+  """Characters of the longest line."""
+  return max(map(len, lines([{c: row[c] for c in columns} for row in rows])))
 
 
 def _cell(value: Any) -> str:

@@ -13,7 +13,7 @@ FREE = frozenset({
   "optimization_barrier", "pvary", "pcast", "reduce_precision", "bitcast_convert_type",
   "random_wrap", "random_unwrap", "random_fold_in", "random_seed", "random_split", "random_bits",
   "threefry2x32", "random_gamma", "platform_index", "axis_index", "name", "broadcast", "empty",
-  "reshard", "mesh_cast",
+  "reshard", "mesh_cast", "cond",
 })  # fmt: skip
 # Operations that only a run could tell about.
 OPAQUE = frozenset({

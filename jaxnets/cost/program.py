@@ -42,21 +42,25 @@ class Program(NamedTuple):
   operations: list[Operation]
 
 
-def trace(function: Callable, *arguments: Any) -> Program:
+def trace(function: Callable, *arguments: Any, platform: str = "") -> Program:
   """The program of one call; nothing is computed, compiled or allocated.
 
   Args:
     function: any traceable function.
     *arguments: trees of arrays or of `jax.ShapeDtypeStruct`s.
+    platform: "cpu", "cuda", "tpu": whose form is taken where there is a choice by platform; the
+      common form by default.
   """
   jaxpr = jax.make_jaxpr(function)(*arguments)
   leaves = jax.tree_util.tree_leaves_with_path(arguments)
-  return read(jaxpr, [tuple(_name(key) for key in path) for path, _ in leaves])
+  return read(jaxpr, [tuple(_name(key) for key in path) for path, _ in leaves], platform)
 
 
-def read(jaxpr: core.ClosedJaxpr, paths: Sequence[tuple[str, ...]] = ()) -> Program:
+def read(
+  jaxpr: core.ClosedJaxpr, paths: Sequence[tuple[str, ...]] = (), platform: str = ""
+) -> Program:
   """The program of a jaxpr."""
-  writer = _Writer()
+  writer = _Writer(platform)
   inputs = tuple(map(writer.value, (var.aval for var in jaxpr.jaxpr.invars)))
   outputs = writer.write(jaxpr.jaxpr, inputs, (), False, 1)
   names = tuple(paths) or ((),) * len(inputs)
@@ -84,7 +88,8 @@ def walk(program: Program, times: int = 1) -> Iterator[tuple[Operation, int]]:
 class _Writer:
   """Collects values and operations while sub-programs are written out."""
 
-  def __init__(self) -> None:
+  def __init__(self, platform: str) -> None:
+    self.platform = platform
     self.values: list[Any] = []
     self.operations: list[Operation] = []
 
@@ -102,7 +107,11 @@ class _Writer:
     def number(var: Any) -> int:
       return LITERAL if isinstance(var, core.Literal) else numbers[var]
 
-    own_platform = {e.outvars[0] for e in jaxpr.eqns if e.primitive.name == "platform_index"}
+    by_platform = {
+      e.outvars[0]: _branch_for(e.params["platforms"], self.platform)
+      for e in jaxpr.eqns
+      if e.primitive.name == "platform_index"
+    }
     for equation in jaxpr.eqns:
       name, params = equation.primitive.name, equation.params
       names, is_gradient = _scope(str(equation.source_info.name_stack))
@@ -112,21 +121,25 @@ class _Writer:
       if name in CALLS:
         called = params[CALLS[name]]
       elif name == "cond":
-        by_platform = equation.invars[0] in own_platform
-        called = params["branches"][-1] if by_platform else max(params["branches"], key=_price)
+        branch = by_platform.get(equation.invars[0])
+        branches = params["branches"]
+        called = max(branches, key=_price) if branch is None else branches[branch]
         reads = reads[1:]
       if called is not None:
         devices = params["mesh"].size if name == "shard_map" else 1
         inner = getattr(called, "jaxpr", called)
-        writes = self.write(inner, reads, place, gradient, times * devices)
-      else:
-        writes = tuple(self.value(var.aval) for var in equation.outvars)
-        takes = tuple(var.aval for var in equation.invars)
+        reads = self.write(inner, reads, place, gradient, times * devices)
+      if called is None or (name == "cond" and equation.invars[0] not in by_platform):
+        # A choice stays, as what passes its results on: nothing is fused across it.
         gives = tuple(var.aval for var in equation.outvars)
-        body, rounds = _loop(name, params)
+        takes = tuple(var.aval for var in equation.invars) if called is None else gives
+        writes = tuple(map(self.value, gives))
+        body, rounds = _loop(name, params, self.platform)
         self.operations.append(
           Operation(name, reads, writes, takes, gives, params, place, gradient, times, body, rounds)
         )
+      else:
+        writes = reads
       numbers |= zip(equation.outvars, writes, strict=True)
     return tuple(map(number, jaxpr.outvars))
 
@@ -141,13 +154,19 @@ def _alive(operations: list[Operation], outputs: Sequence[int]) -> list[Operatio
   return kept[::-1]
 
 
-def _loop(name: str, params: dict[str, Any]) -> tuple[Program | None, int]:
+def _loop(name: str, params: dict[str, Any], platform: str) -> tuple[Program | None, int]:
   """Body and rounds of a loop."""
   if name == "scan":
-    return read(params["jaxpr"]), params["length"]
+    return read(params["jaxpr"], platform=platform), params["length"]
   if name == "while":
-    return read(params["body_jaxpr"]), 0
+    return read(params["body_jaxpr"], platform=platform), 0
   return None, 1
+
+
+def _branch_for(platforms: Sequence[Sequence[str] | None], platform: str) -> int:
+  """Number of the branch for a platform; the last is for all others."""
+  named = [i for i, names in enumerate(platforms) if names and platform in names]
+  return named[0] if named else len(platforms) - 1
 
 
 def _price(branch: core.ClosedJaxpr) -> tuple[int, int]:

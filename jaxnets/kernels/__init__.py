@@ -9,7 +9,7 @@ Images are [batch, height, width, channels], convolution kernels [height, width,
 """
 
 from jaxnets.kernels.conv import conv, conv_normalised
-from jaxnets.kernels.forms import describe
+from jaxnets.kernels.forms import assumed, describe, foreseen
 from jaxnets.kernels.norm import batch_norm, local_response_norm
 from jaxnets.kernels.plain import NO_PADDING, Padding, batch_moments, normalise
 from jaxnets.kernels.pool import adaptive_average_pool, average_pool, max_pool
@@ -18,12 +18,14 @@ __all__ = [
   "NO_PADDING",
   "Padding",
   "adaptive_average_pool",
+  "assumed",
   "average_pool",
   "batch_moments",
   "batch_norm",
   "conv",
   "conv_normalised",
   "describe",
+  "foreseen",
   "local_response_norm",
   "max_pool",
   "normalise",

@@ -8,10 +8,11 @@ the definition in programs for CPUs, chosen when a program is lowered:
   definition  none: the definitions themselves, slower, but with derivatives of any order and mode
 """
 
+import contextlib
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -25,11 +26,23 @@ log = logging.getLogger("jaxnets")
 
 VARIABLE = "JAXNETS_KERNELS"
 WISHES = ("auto", "onednn", "plain", "definition")
+_assumed: list[str] = []
+
+
+def form() -> str:
+  """ "onednn", "plain" or "definition"; decided once in a process, which may compile the C++.
+
+  Inside `assumed` it is what is assumed there.
+
+  Raises:
+    ConfigError: as `_decided`.
+  """
+  return _assumed[-1] if _assumed else _decided()
 
 
 @functools.cache
-def form() -> str:
-  """ "onednn", "plain" or "definition"; decided once in a process, which may compile the C++.
+def _decided() -> str:
+  """The form of this process.
 
   The environment variable JAXNETS_KERNELS says what is wished for: "auto", the default, is onednn
   on a CPU where it can be had.
@@ -59,6 +72,33 @@ def form() -> str:
     log.warning("the CPU kernels were compiled but do not load, JAX alone computes: %s", error)
     return "plain"
   return "onednn"
+
+
+@contextlib.contextmanager
+def assumed(name: str) -> Iterator[None]:
+  """Traces inside have this form, whether it can be had or not; nothing is compiled or loaded."""
+  _assumed.append(name)
+  try:
+    yield
+  finally:
+    _assumed.pop()
+
+
+def foreseen(platform: str) -> str:
+  """The form that a process on such devices would have, found without compiling anything.
+
+  Args:
+    platform: "cpu" or another.
+  """
+  wish = os.environ.get(VARIABLE, "auto")
+  if platform != "cpu":
+    return "definition"
+  if wish != "auto":
+    return wish
+  try:
+    return "plain" if onednn.failure(onednn.find()) else "onednn"
+  except onednn.UnavailableError:
+    return "plain"
 
 
 def describe() -> str:

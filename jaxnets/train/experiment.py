@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import optax
 
 from jaxnets import cost, data, nets
 from jaxnets.config import Config, divide, normalises
@@ -62,17 +63,7 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
       "optim.schedule=plateau, which follows the evaluations"
     )
 
-  o = config.optim
-  peak = optim.peak_rate(o.lr, o.lr_batch, o.lr_scaling, train.batch)
-  schedule = optim.make_schedule(
-    o.schedule, peak, steps, warmup_steps=o.warmup_steps, drops=o.drops,
-    drop_factor=o.drop_factor, poly_power=o.poly_power,
-  )  # fmt: skip
-  optimiser = optim.make_optimiser(
-    o.name, schedule, momentum=o.momentum, nesterov=o.nesterov, lr_in_velocity=o.lr_in_velocity,
-    weight_decay=o.weight_decay, decay_mask=o.decay_mask, clip_norm=o.clip_norm,
-  )  # fmt: skip
-  plateau = optim.make_plateau(o.drop_factor, o.patience) if o.schedule == "plateau" else None
+  schedule, optimiser, plateau = build_optimiser(config, steps)
 
   def init(key: jax.Array) -> State:
     shape = (1, size, size, info.channels)
@@ -108,6 +99,24 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
     jax.jit(init, out_shardings=everywhere), train_step,
     jax.jit(make_eval_step(net, prepare_evaluation)), training, validation, data_dir,
   )  # fmt: skip
+
+
+def build_optimiser(
+  config: Config, steps: int
+) -> tuple[Callable[[int], Any], optax.GradientTransformationExtraArgs, Any]:
+  """The config's learning rate by step, its optimiser, and its plateau or None."""
+  o = config.optim
+  peak = optim.peak_rate(o.lr, o.lr_batch, o.lr_scaling, config.train.batch)
+  schedule = optim.make_schedule(
+    o.schedule, peak, steps, warmup_steps=o.warmup_steps, drops=o.drops,
+    drop_factor=o.drop_factor, poly_power=o.poly_power,
+  )  # fmt: skip
+  optimiser = optim.make_optimiser(
+    o.name, schedule, momentum=o.momentum, nesterov=o.nesterov, lr_in_velocity=o.lr_in_velocity,
+    weight_decay=o.weight_decay, decay_mask=o.decay_mask, clip_norm=o.clip_norm,
+  )  # fmt: skip
+  plateau = optim.make_plateau(o.drop_factor, o.patience) if o.schedule == "plateau" else None
+  return schedule, optimiser, plateau
 
 
 def load(config: Config, split: str, data_dir: str | None) -> data.Source:

@@ -18,6 +18,28 @@ Batch = dict[str, jax.Array]
 # (key, batch) -> images float32 [batch, height, width, channels], targets float32 [batch, classes]
 Prepare = Callable[[jax.Array, Batch], tuple[jax.Array, jax.Array]]
 TrainStep = Callable[[State, Batch, jax.Array], tuple[State, dict[str, jax.Array]]]
+# (params, stats, images, targets, labels, key) -> gradients, batch-norm averages, sums of a batch
+Gradient = Callable[..., tuple[Any, Any, score.Sums]]
+
+
+def make_gradient(net: Net, *, label_smoothing: float = 0.0) -> Gradient:
+  """The gradient of the mean loss, auxiliary heads with their weight; see `make_train_step`."""
+
+  def loss(params, stats, images, target, key):
+    output = net.apply(params, stats, images, train=True, key=key)
+    target = score.smooth(target, label_smoothing)
+    losses = score.cross_entropy(output.logits, target)
+    auxiliary = sum(score.cross_entropy(logits, target) for logits in output.aux)
+    total = (losses + net.aux_weight * auxiliary).mean()
+    return total, (output.logits, losses, output.stats)
+
+  def gradient(params, stats, images, target, label, key):
+    run = jax.value_and_grad(loss, has_aux=True)
+    (_, (logits, losses, stats)), grads = run(params, stats, images, target, key)
+    mask = jnp.ones(label.shape, bool)
+    return grads, stats, score.sums(logits, label, losses, mask)
+
+  return gradient
 
 
 def make_train_step(
@@ -48,19 +70,10 @@ def make_train_step(
   `score.sums` with grad_norm, and `finite`: whether loss, gradient and the new state are.
   """
 
-  def loss(params, stats, images, target, key):
-    output = net.apply(params, stats, images, train=True, key=key)
-    target = score.smooth(target, label_smoothing)
-    losses = score.cross_entropy(output.logits, target)
-    auxiliary = sum(score.cross_entropy(logits, target) for logits in output.aux)
-    total = (losses + net.aux_weight * auxiliary).mean()
-    return total, (output.logits, losses, output.stats)
+  gradient_of = make_gradient(net, label_smoothing=label_smoothing)
 
   def gradient(state, images, target, label, key):
-    run = jax.value_and_grad(loss, has_aux=True)
-    (_, (logits, losses, stats)), grads = run(state.params, state.stats, images, target, key)
-    mask = jnp.ones(label.shape, bool)
-    return grads, stats, score.sums(logits, label, losses, mask)
+    return gradient_of(state.params, state.stats, images, target, label, key)
 
   def accumulated(state, images, target, label, key):
     if accumulation == 1:

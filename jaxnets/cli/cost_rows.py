@@ -1,0 +1,197 @@
+"""The cost of a subject as plain values, rows of layers, a comparison, and a page of text."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jaxnets.cli import table
+from jaxnets.cost import devices, roofline
+from jaxnets.train.estimate import Estimate
+
+BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
+
+
+def facts(name: str, estimate: Estimate, kinds: Sequence[str]) -> dict[str, Any]:
+  """All that --format=json says.
+
+  Args:
+    name: the subject as it was named.
+    estimate: of it.
+    kinds: of devices, for bounds on the time of a train step.
+  """
+  subject, forward, memory = estimate.subject, estimate.forward, estimate.memory
+  config = subject.config
+  return {
+    "name": name,
+    "net": estimate.net.name,
+    "image_size": config.data.image_size,
+    "channels": subject.channels,
+    "classes": subject.classes,
+    "params": forward.params,
+    "macs": forward.macs,
+    "flops": forward.flops,
+    "elementwise": forward.elementwise,
+    "train_macs": estimate.train_macs,
+    "train_flops": 2 * estimate.train_macs,
+    "train_elementwise": estimate.train_elementwise,
+    "activations": forward.activations,
+    "bytes": {dtype: size * forward.params for dtype, size in BYTES.items()},
+    "receptive_field": _square(estimate.field and estimate.field.size),
+    "stride": _square(estimate.field and estimate.field.stride),
+    "padding": _square(estimate.field and estimate.field.padding),
+    "batch": config.train.batch,
+    "devices": subject.devices,
+    "precision": config.train.precision,
+    "optimiser": config.optim.name,
+    "memory": memory._asdict(),
+    "bounds": [_bound(estimate, kind) for kind in kinds],
+    "uncounted": forward.uncounted,
+    "layers": [
+      {
+        "name": row.name,
+        "op": row.op,
+        "shape": list(row.shape[1:]),
+        "params": row.params,
+        "macs": row.macs,
+        "elementwise": row.elementwise,
+        "field": estimate.fields[row.name].text if row.name in estimate.fields else "",
+      }
+      for row in forward.layers
+    ],
+  }
+
+
+def layers(said: dict[str, Any]) -> list[dict[str, Any]]:
+  """A row per layer and one with the sums."""
+  rows = [row | {"shape": "x".join(map(str, row["shape"]))} for row in said["layers"]]
+  field = said["receptive_field"]
+  total = {"name": "total", "op": "", "shape": "", "params": said["params"], "macs": said["macs"],
+           "elementwise": said["elementwise"], "field": _words(field)}  # fmt: skip
+  return [*rows, total]
+
+
+def differences(all_facts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+  """A row per value that is not the same for all; with two subjects also the ratio."""
+  flat = {name: _flatten(said) for name, said in all_facts.items()}
+  keys = list(dict.fromkeys(key for values in flat.values() for key in values))
+  rows = []
+  for key in keys:
+    values = [said.get(key) for said in flat.values()]
+    if all(value == values[0] for value in values):
+      continue
+    row = {"what": key} | dict(zip(flat, values, strict=True))
+    if len(values) == 2:
+      first, second = values
+      numbers = all(isinstance(v, int | float) for v in values) and first
+      row["ratio"] = round(second / first, 4) if numbers else None
+    rows.append(row)
+  return rows or [{"what": "nothing differs"} | dict.fromkeys(flat, "")]
+
+
+def text(said: dict[str, Any]) -> str:
+  """The page for a terminal."""
+  memory, macs, train = said["memory"], said["macs"], said["train_macs"]
+  side, several = said["image_size"], "s" if said["devices"] > 1 else ""
+  sizes = ", ".join(f"{human(number)} in {dtype}" for dtype, number in said["bytes"].items())
+  place = f", stride {_words(said['stride'])}, padding {_words(said['padding'])}"
+  lines = [
+    f"{said['name']}: {said['net']}, images {side}x{side}x{said['channels']}, {said['classes']} "
+    "classes\n",
+    *_table(layers(said)),
+    "",
+    f"parameters       {said['params']:,}: {sizes}",
+    f"MACs/image       {macs:,} forward, which are {said['flops']:,} FLOPs",
+    f"                 {train:,} with the gradient, {train / max(1, macs):.3f} times as many",
+    f"other operations {said['elementwise']:,} forward, {said['train_elementwise']:,} with the "
+    "gradient",
+    f"activations      {said['activations']:,} values out of convolutions and products",
+    f"receptive field  {_words(said['receptive_field'])}{place if said['stride'] else ''}",
+    "",
+    f"memory on each of {said['devices']} device{several}, {memory['batch']} images there, "
+    f"{said['precision']}, {said['optimiser']}, operations: {memory['kernels']}",
+    f"  state          parameters {human(memory['params'])}, optimiser "
+    f"{human(memory['optimiser'])}, batch-norm averages {human(memory['stats'])}"
+    + (f", average {human(memory['average'])}" if memory["average"] else ""),
+    f"  train step     {human(memory['train'])} at its peak; {human(memory['kept'])} of it are "
+    "kept for the backward pass",
+    f"  inference      {human(memory['forward'])} at its peak",
+  ]
+  for bound in said["bounds"]:
+    lines.append(
+      f"bound on {bound['device']:7} a train step takes at least {1e3 * bound['bound_seconds']:.3g}"
+      f" ms: at most {bound['images_per_second']:,.0f} images/s, by {bound['limited_by']} "
+      "(computed, not measured)"
+    )
+  lines += [said[key]["text"] for key in ("fits", "measured", "xla") if key in said]
+  return "\n".join(lines)
+
+
+def human(number: float) -> str:
+  """ "1.23 GB", in powers of 1000."""
+  for unit in ("B", "KB", "MB", "GB"):
+    if abs(number) < 1000:
+      return f"{number:.3g} {unit}" if unit != "B" else f"{number:.0f} B"
+    number /= 1000
+  return f"{number:,.3g} TB"
+
+
+def _bound(estimate: Estimate, kind: str) -> dict[str, Any]:
+  """Of the gradients of a whole train step; the optimiser is free, which keeps it a bound."""
+  parts = estimate.subject.config.train.accumulation
+  bound = roofline.bound(estimate.gradient, devices.find(kind))._asdict()
+  for key in ("bound_seconds", "compute_seconds", "memory_seconds", "compulsory_seconds"):
+    bound[key] *= parts
+  images = estimate.subject.config.train.batch
+  return bound | {"images_per_second": images / bound["bound_seconds"]}
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+  """The layers as lines that fit the terminal: long names lose their middle, then columns go."""
+  room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+  columns = ["name", "op", "shape", "params", "macs", "field"]
+  while len(columns) > 4:
+    over = table.width(rows, columns) - room
+    longest = max(len(row["name"]) for row in rows)
+    if over <= 0 or longest - over >= 16:
+      break
+    columns.remove("shape" if "shape" in columns else "op")
+  width = max(16, longest - max(0, table.width(rows, columns) - room))
+  short = [row | {"name": _shortened(row["name"], width)} for row in rows]
+  return table.lines([{c: row[c] for c in columns} for row in short])
+
+
+def _shortened(name: str, width: int) -> str:
+  """A long name with dots for its middle."""
+  if len(name) <= width:
+    return name
+  left = (width - 2) // 2
+  return f"{name[:left]}..{name[len(name) - (width - 2 - left) :]}"
+
+
+def _square(sides: Sequence[int] | None) -> Any:
+  """One number where height and width agree, which they nearly always do."""
+  if sides is None:
+    return None
+  return sides[0] if len(set(sides)) == 1 else list(sides)
+
+
+def _words(sides: Any) -> str:
+  if sides is None:
+    return "the whole image"
+  return "x".join(map(str, sides)) if isinstance(sides, list) else f"{sides} px"
+
+
+def _flatten(said: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Dotted keys; layers by their names, of each what can differ."""
+  flat = {}
+  for key, value in said.items():
+    if key in ("name", "bounds"):
+      continue
+    if key == "layers":
+      value = {row["name"]: {k: v for k, v in row.items() if k != "name"} for row in value}
+    if isinstance(value, dict):
+      flat |= _flatten(value, f"{prefix}{key}.")
+    else:
+      flat[f"{prefix}{key}"] = "x".join(map(str, value)) if isinstance(value, list) else value
+  return flat

@@ -1,0 +1,105 @@
+"""What a line names to be counted: nets and experiment files, with overrides for all of them."""
+
+import ast
+import re
+from typing import Any, NamedTuple
+
+from jaxnets.cli.configs import unknown
+from jaxnets.errors import ConfigError, DataError
+
+VERBS = ("cost",)  # the verbs that take subjects: run(values, subjects)
+_FIELD = re.compile(r"--?(?:config\.(?=\w)|(?=net\.))([\w.]+)(?:=(.*))?$", re.DOTALL)
+_NAME = re.compile(r"--?(net|config)(?:=(.*))?$", re.DOTALL)
+
+
+class Named(NamedTuple):
+  """The words of a command line that name subjects."""
+
+  specs: tuple[str, ...]  # names of nets, or FILE.py:ARG
+  overrides: tuple[tuple[str, str], ...]  # dotted keys with values as written
+
+
+class Described(NamedTuple):
+  """A config, with what its dataset would say."""
+
+  label: str
+  config: Any
+  classes: int
+  channels: int
+  dataset: str  # its name; "" for a net by itself
+
+
+def take(words: list[str]) -> tuple[list[str], Named]:
+  """The other words, and what names subjects: --net=NAME, --config=FILE.py:ARG, NAME, overrides.
+
+  Overrides are --net.AXIS=VALUE, or --config.SECTION.FIELD=VALUE.
+  """
+  rest: list[str] = []
+  specs: list[str] = []
+  overrides: list[tuple[str, str]] = []
+  words = list(words)
+  while words:
+    word = words.pop(0)
+    field, name = _FIELD.match(word), _NAME.match(word)
+    found = field or name
+    if found is None:
+      rest.append(word)
+      continue
+    value = found[2]
+    if value is None:
+      if not words:
+        raise ConfigError(f"{word} needs a value: {word}=...")
+      value = words.pop(0)
+    if field:
+      overrides.append((field[1], value))
+    else:
+      specs.append(value)
+  return rest, Named(tuple(specs), tuple(overrides))
+
+
+def describe(spec: str, overrides: dict[str, str], data_dir: str | None) -> Described:
+  """The checked config of a net's name or of FILE.py:ARG.
+
+  A net by itself has the images and classes that it was published with. A dataset that is not
+  here counts as colour images with the net's own number of classes.
+
+  Raises:
+    ConfigError: no such net, file, field or value.
+  """
+  from jaxnets import config as configuration
+  from jaxnets import data, nets
+
+  is_file = spec.partition(":")[0].endswith(".py")
+  config = configuration.execute(spec) if is_file else configuration.base(spec)
+  for key, text in overrides.items():
+    if key == "net.name":
+      configuration.rename_net(config, text)
+  for key, text in overrides.items():
+    if key != "net.name":
+      known = configuration.flatten(config)
+      if key not in known:
+        raise ConfigError(unknown(key, known))
+      configuration.override(config, key, _value(text))
+  if not is_file and not config.train.epochs:
+    config.train.steps = config.train.steps or 1000  # a config must say; costs do not depend on it
+  configuration.settle(config, overrides)
+  configuration.check(config)
+  classes, channels = nets.variant(config.net.name).classes, 3
+  if not is_file:
+    return Described(spec, config, classes, channels, "")
+  try:
+    info = data.info(config.data.name, data_dir)
+    classes, channels = len(info.classes), info.channels
+  except DataError:
+    pass
+  return Described(spec, config, classes, channels, config.data.name)
+
+
+def _value(text: str) -> Any:
+  """A number, tuple or truth value as Python writes it, also "true"; any other text as it is."""
+  if text.lower() in ("true", "false"):
+    return text.lower() == "true"
+  try:
+    return ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    return text

@@ -1,0 +1,206 @@
+"""Our values for the cells of a ledger: functions from the name of a net to a number or text.
+
+All come from the net as it is built: its axes, the shapes of its parameters, or its traced forward
+pass. What is in training only, as auxiliary heads are, is traced in training.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnets import nets
+from jaxnets.cost.count import Cost, of
+from jaxnets.cost.layers import Layer
+
+Value = int | float | str
+Measure = Callable[[str], Value]
+
+WEIGHTED = ("conv", "dense")
+NARROW = 0.1  # width that starting values are looked at
+
+
+class Counted(NamedTuple):
+  """A net, counted."""
+
+  kernels: dict[str, tuple[int, ...]]  # layer -> shape of its weights, without biases
+  cost: Cost
+
+
+@functools.cache
+def counted(name: str) -> Counted:
+  """The net called `name` on one image of its own size; traced once in a process."""
+  net = nets.build(name)
+  image = jax.ShapeDtypeStruct((1, side(name), side(name), 3), jnp.float32)
+  params, stats = jax.eval_shape(lambda: net.init(jax.random.key(0), image.shape))
+  train = net.fields.get("aux", False)
+
+  def forward(params, stats, images):
+    key = jax.random.key(0) if train else None
+    output = net.apply(params, stats, images, train=train, key=key)
+    return output.logits, output.aux
+
+  kernels = {
+    path.removesuffix("/kernel"): leaf.shape
+    for path, leaf in _leaves(params).items()
+    if path.endswith("/kernel")
+  }
+  return Counted(kernels, of(forward, params, stats, image))
+
+
+def layers(name: str, *groups: str) -> list[Layer]:
+  """The layers of a net that are called as one of `groups` or lie inside it; all without groups.
+
+  Raises:
+    ValueError: there is no such layer.
+  """
+  found = [layer for layer in counted(name).cost.layers if _within(layer.name, groups)]
+  if not found:
+    raise ValueError(f"{name} has no layer {' or '.join(groups)}")
+  return found
+
+
+def convolutions(name: str, *groups: str) -> list[Layer]:
+  """Those of `layers` that are convolutions."""
+  return [layer for layer in layers(name, *groups) if layer.op.startswith("conv")]
+
+
+def weighted(name: str, *groups: str) -> list[Layer]:
+  """Those of `layers` that convolve or multiply by a matrix."""
+  return [layer for layer in layers(name, *groups) if layer.op.startswith(WEIGHTED)]
+
+
+def weights_of(name: str, *groups: str) -> int:
+  """Weights of layers, without biases and norms."""
+  return sum(math.prod(s) for p, s in counted(name).kernels.items() if _within(p, groups))
+
+
+def macs_of(name: str, *groups: str) -> int:
+  """Multiply-adds of layers."""
+  return sum(layer.macs for layer in layers(name, *groups))
+
+
+def total(name: str) -> int:
+  """Learned values of the whole net."""
+  return counted(name).cost.params
+
+
+def macs(name: str) -> int:
+  """Multiply-adds of the whole net: what the papers call FLOPs."""
+  return counted(name).cost.macs
+
+
+def convolution_macs(name: str) -> int:
+  """Multiply-adds of the convolutions alone."""
+  return sum(layer.macs for layer in convolutions(name))
+
+
+def depth(name: str) -> int:
+  """Layers with weights, those of projecting shortcuts not counted, as the papers count."""
+  return sum(not layer.name.endswith("/projection") for layer in weighted(name))
+
+
+def side(name: str) -> int:
+  """Of the image, in pixels."""
+  return nets.variant(name).image_size
+
+
+def image(name: str) -> str:
+  """ "224x224x3"."""
+  return f"{side(name)}x{side(name)}x3"
+
+
+def shape(layer: str) -> Measure:
+  """What a layer gives: "55x55x96"; "1x1x1000" of a linear one."""
+  return lambda name: _size(layers(name, layer)[-1].shape)
+
+
+def channels(layer: str) -> Callable[[str], int]:
+  """Channels, or units, that a layer gives."""
+  return lambda name: layers(name, layer)[0].shape[-1]
+
+
+def neurons(layer: str) -> Measure:
+  """Values that a layer gives."""
+  return lambda name: math.prod(layers(name, layer)[0].shape)
+
+
+def kernel(layer: str) -> Callable[[str], str]:
+  """Height, width and depth of a convolution's kernels: "11x11x3"."""
+  return lambda name: "x".join(map(str, counted(name).kernels[layer][:3]))
+
+
+def window(layer: str) -> Callable[[str], str]:
+  """Window and stride of a convolution or pooling: "7x7/2", "3x3/1"."""
+
+  def measure(name: str) -> str:
+    size = next(w for w in layers(name, layer)[0].op.split() if w[0].isdigit())
+    return size if "/" in size else f"{size}/1"
+
+  return measure
+
+
+def axis(field: str) -> Measure:
+  """An axis of the net: a number or name as it is, "yes" or "no", "96-256-384"."""
+
+  def measure(name: str) -> str:
+    value = nets.axes(name)[field]
+    if isinstance(value, bool):
+      return "yes" if value else "no"
+    if isinstance(value, tuple):
+      return "-".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+  return measure
+
+
+def percent(field: str) -> Measure:
+  """An axis that is a rate: "40%"."""
+  return lambda name: f"{100 * nets.axes(name)[field]:g}%"
+
+
+def starting_bias(layer: str) -> Measure:
+  """The value that all biases of a layer start from."""
+
+  def measure(name: str) -> str:
+    low, high, _ = _start(name)[f"{layer}/bias"]
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+  return measure
+
+
+def starting_deviation(layer: str) -> Measure:
+  """Standard deviation of a layer's weights before training."""
+  return lambda name: _start(name)[f"{layer}/kernel"][2]
+
+
+@functools.cache
+def _start(name: str) -> dict[str, tuple[float, float, float]]:
+  """Least, largest and standard deviation of each leaf of a narrow net's parameters."""
+  net = nets.build(name, width=NARROW)
+
+  def describe():
+    params, _ = net.init(jax.random.key(0), (1, side(name), side(name), 3))
+    return {path: (x.min(), x.max(), x.std()) for path, x in _leaves(params).items()}
+
+  facts = jax.device_get(jax.jit(describe)())
+  return {path: (float(a), float(b), float(c)) for path, (a, b, c) in facts.items()}
+
+
+def _leaves(params: Any) -> dict[str, Any]:
+  """ "stage1/conv1/kernel" -> leaf."""
+  paths = jax.tree_util.tree_leaves_with_path(params)
+  return {"/".join(key.key for key in path): leaf for path, leaf in paths}
+
+
+def _within(path: str, groups: tuple[str, ...]) -> bool:
+  return not groups or any(path == group or path.startswith(f"{group}/") for group in groups)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+  """Without the batch."""
+  sides = shape[1:] if len(shape) == 4 else (1, 1, shape[-1])
+  return "x".join(map(str, sides))

@@ -1,0 +1,233 @@
+"""Nets of equal cost: the value of an axis at which a net costs what another does.
+
+    target = cost_of("cifar_resnet56", "macs")
+    match("cifar_plain20", macs=target).fields       # {"width": 1.77}
+    match("cifar_resnet20", "depth", macs=target, then="width").fields
+
+Channels are whole numbers, so cost is a staircase in width, with the coarser steps the narrower the
+net; what lies between two steps no width can give.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnets import nets
+from jaxnets.cost import count, staircase
+from jaxnets.cost.staircase import Search, Value
+from jaxnets.cost.timing import time_steps
+from jaxnets.errors import ConfigError, did_you_mean
+
+QUANTITIES = ("macs", "params", "activations", "seconds")
+TOLERANCE = 0.01
+SECONDS_TOLERANCE = 0.1  # medians of a few steps repeat to some percent only
+# Of how many digits a value may be: more only where fewer give nothing within the tolerance.
+DIGITS, MORE_DIGITS, SECONDS_DIGITS = (2, 3, 4), (5, 6), (2, 3)
+# How a cost goes with width: products of two widths, and single ones; step time is in between.
+POWERS = {"macs": 2.0, "params": 2.0, "activations": 1.0, "seconds": 1.5}
+
+
+class Match(NamedTuple):
+  """A net that costs what it should."""
+
+  net: str
+  axis: str
+  value: Value  # of the axis
+  fields: dict[str, Any]  # all axes, those given and those solved: nets.build(net, **fields)
+  cost: float  # of the net with these fields
+  target: float
+  error: float  # cost / target - 1
+
+
+def match(
+  net: str,
+  axis: str = "width",
+  *,
+  macs: float | None = None,
+  params: float | None = None,
+  activations: float | None = None,
+  seconds: float | None = None,
+  tolerance: float | None = None,
+  then: str = "",
+  image_size: int | None = None,
+  channels: int = 3,
+  classes: int | None = None,
+  batch: int = 32,
+  **fields: Any,
+) -> Match:
+  """The value of an axis at which a net has a target cost, of which exactly one is given.
+
+  Coarse decimals come first: of values as near as a tenth of the tolerance the shortest is taken,
+  0.81 and not 0.81298828125. An axis of integers takes those that the family accepts. Some ten nets
+  are traced; for seconds they are compiled and run.
+
+  Args:
+    net: a name of `nets.VARIANTS`.
+    axis: one that is a number: width, hidden, depth, bottleneck, stem_width, groups, kernel, ...
+    macs: multiply-adds of one image at inference, as `Cost.macs`.
+    params: learned values, those of auxiliary heads too.
+    activations: of one image at inference, as `Cost.activations`.
+    seconds: median time, here, of the gradient of the mean softmax cross entropy of a batch.
+    tolerance: largest relative error; when None a hundredth, and a tenth for seconds.
+    then: a second axis that closes the gap that the first leaves; each is solved up to twice.
+    image_size: px; the published one when None.
+    channels: of the images.
+    classes: the published number when None.
+    batch: images in a step, for seconds.
+    **fields: other axes of the net.
+
+  Raises:
+    ConfigError: not one target, an axis that is no number, or no value within the tolerance: the
+      steps are too coarse, the target is out of range, or the axis does not influence this cost.
+  """
+  given = {"macs": macs, "params": params, "activations": activations, "seconds": seconds}
+  quantity, target = _one_target(given)
+  timed = quantity == "seconds"
+  if tolerance is None:
+    tolerance = SECONDS_TOLERANCE if timed else TOLERANCE
+  if not 0 < tolerance < 1:
+    raise ConfigError(f"tolerance (={tolerance}) must be above 0 and below 1, such as {TOLERANCE}")
+  names = (axis, then, axis, then) if then else (axis,)
+  values = fields | {name: _start(net, name, fields) for name in names}
+  facts: dict[str, Any] = {
+    "image_size": image_size, "channels": channels, "classes": classes, "batch": batch
+  }  # fmt: skip
+
+  failure = ""
+  for name in names:
+
+    def price(value: Value, others: dict[str, Any] = values, name: str = name) -> float:
+      return cost_of(net, quantity, **facts, **(others | {name: value}))
+
+    search = staircase.begin(price, values[name], target, tolerance if timed else tolerance / 10)
+    outcome = staircase.bracket(search, POWERS[quantity] if name == "width" else 1.0)
+    if outcome == "crossed":
+      staircase.refine(search, SECONDS_DIGITS if timed else DIGITS)
+      if not timed and abs(search.error(staircase.best(search))) > tolerance:
+        staircase.refine(search, MORE_DIGITS)
+    value = staircase.best(search)
+    values = values | {name: value}
+    if abs(search.error(value)) <= tolerance:
+      cost, error = search.costs[value], search.error(value)
+      return Match(net, axis, values[axis], values, cost, target, error)
+    failure = failure or _explain(search, outcome, net, name, quantity, tolerance)
+  raise ConfigError(failure)
+
+
+def cost_of(
+  net: str,
+  quantity: str = "macs",
+  *,
+  image_size: int | None = None,
+  channels: int = 3,
+  classes: int | None = None,
+  batch: int = 32,
+  **fields: Any,
+) -> float:
+  """What `match` compares: macs, params, activations or seconds of a net; see there.
+
+  Raises:
+    ConfigError: no such quantity, net or axis, or a value that the net cannot take.
+  """
+  if quantity not in QUANTITIES:
+    raise ConfigError(f"quantity (={quantity!r}) must be one of {', '.join(QUANTITIES)}")
+  built = nets.build(net, classes=classes, **fields)
+  side = image_size or nets.variant(net).image_size
+  if quantity == "seconds":
+    return _seconds(built, (batch, side, side, channels))
+  image = jax.ShapeDtypeStruct((1, side, side, channels), jnp.float32)
+  params, stats = jax.eval_shape(lambda: built.init(jax.random.key(0), image.shape))
+  if quantity == "params":
+    return nets.count_parameters(params)
+
+  def forward(params, stats, image):
+    return built.apply(params, stats, image).logits
+
+  return getattr(count.of(forward, params, stats, image), quantity)
+
+
+def _seconds(net: nets.Net, shape: tuple[int, ...]) -> float:
+  """Median time of a compiled value_and_grad of the training loss."""
+  key = jax.random.key(0)
+  params, stats = jax.jit(net.init, static_argnums=1)(key, shape)
+  images = jax.random.normal(key, shape)
+
+  def loss(params, stats, images):
+    output = net.apply(params, stats, images, train=True, key=key)
+    # What the labels are costs nothing: class 0 for all.
+    losses = [-jax.nn.log_softmax(x)[:, 0].mean() for x in (output.logits, *output.aux)]
+    return losses[0] + net.aux_weight * sum(losses[1:])
+
+  step = jax.jit(jax.value_and_grad(loss))
+  return time_steps(lambda: step(params, stats, images), steps=5, warmup=2).measured_seconds
+
+
+def _one_target(given: dict[str, float | None]) -> tuple[str, float]:
+  targets = {name: value for name, value in given.items() if value is not None}
+  if len(targets) != 1:
+    raise ConfigError(
+      f"exactly one of {', '.join(given)} must be given, got {', '.join(targets) or 'none'}"
+    )
+  ((quantity, target),) = targets.items()
+  if not 0 < target < math.inf:
+    raise ConfigError(f"{quantity} (={target}) must be above 0 and finite")
+  return quantity, target
+
+
+def _start(net: str, axis: str, fields: dict[str, Any]) -> Value:
+  """The net's own value of an axis, from which it is followed."""
+  axes = nets.axes(net)
+  numbers = [name for name, value in axes.items() if type(value) in (int, float)]
+  if axis not in numbers:
+    raise ConfigError(
+      f'net "{net}" has no axis "{axis}" that is a number.{did_you_mean(axis, numbers)}\n'
+      f"Those that are: {', '.join(numbers)}"
+    )
+  if axis in fields:
+    raise ConfigError(
+      f"net.{axis} (={fields[axis]!r}) is given and is to be solved for\n"
+      "Leave it out, or solve another axis"
+    )
+  return axes[axis]
+
+
+def _explain(
+  search: Search,
+  outcome: staircase.Outcome,
+  net: str,
+  axis: str,
+  quantity: str,
+  tolerance: float,
+) -> str:
+  """The two lines of the error for an axis that gives nothing within the tolerance."""
+
+  def number(cost: float) -> str:
+    return f"{cost:.3g}" if quantity == "seconds" else f"{round(cost):,}"
+
+  def said(value: Value) -> str:
+    cost = search.costs[value]
+    shortest = min((v for v in search.costs if search.costs[v] == cost), key=lambda v: len(repr(v)))
+    return f"{shortest} gives {number(cost)} ({search.error(value):+.2%})"
+
+  wanted = f"net.{axis} of {net} cannot give {number(search.target)} {quantity}"
+  by_cost = sorted(search.costs, key=lambda value: search.costs[value])
+  first, last = by_cost[0], by_cost[-1]
+  if outcome == "flat":
+    return (
+      f"{wanted}: it has no influence, {min(by_cost)} as {max(by_cost)} gives "
+      f"{number(search.costs[first])}\nSolve an axis that has, such as width"
+    )
+  if outcome == "end":
+    most = f"most is {said(last)}" if search.error(first) < 0 else f"least is {said(first)}"
+    return f"{wanted}: the {most}\nSolve another axis, or mend the target"
+  over = next(v for v in by_cost if search.error(v) > 0)
+  under = by_cost[by_cost.index(over) - 1]
+  nearest = min(abs(search.error(v)) for v in (under, over))
+  second = "bottleneck" if axis == "width" and "bottleneck" in nets.axes(net) else "width"
+  also = "" if axis == second else f', or a second axis: then="{second}"'
+  return (
+    f"{wanted} within {tolerance:.2g}: it steps over it, {said(under)} and {said(over)}\n"
+    f"Give tolerance={math.ceil(nearest * 1000) / 1000:g}{also}"
+  )

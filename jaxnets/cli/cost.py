@@ -128,7 +128,7 @@ def _overrides(values: flags.FlagValues, named: subjects.Named) -> dict[str, str
   return dict(named.overrides) | {k: str(v) for k, v in short.items() if v is not None}
 
 
-def _platform(values: flags.FlagValues) -> str:
+def _platform(values: Any) -> str:
   """Where the program would run: on the first device named, else where --platform says, else here.
 
   Of other machines only what is written is known: nothing is started.
@@ -136,14 +136,12 @@ def _platform(values: flags.FlagValues) -> str:
   if values.device:
     first = values.device[0].lower()
     return "cpu" if first == "cpu" else "tpu" if first.startswith("tpu") else "cuda"
-  if values.platform:
-    return {"gpu": "cuda"}.get(values.platform, values.platform)
-  wanted = os.environ.get("JAX_PLATFORMS", "").split(",")[0]
-  if wanted:
-    return {"gpu": "cuda"}.get(wanted, wanted)
-  import jax
+  here = values.platform or os.environ.get("JAX_PLATFORMS", "").split(",")[0]
+  if not here:
+    import jax
 
-  return {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
+    here = jax.default_backend()
+  return "cuda" if here == "gpu" else here
 
 
 def read_size(text: str) -> int:

@@ -82,9 +82,7 @@ def differences(all_facts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
       continue
     row = {"what": key} | dict(zip(flat, values, strict=True))
     if len(values) == 2:
-      first, second = values
-      numbers = all(isinstance(v, int | float) for v in values) and first
-      row["ratio"] = round(second / first, 4) if numbers else None
+      row["ratio"] = _ratio(*values)
     rows.append(row)
   return rows or [{"what": "nothing differs"} | dict.fromkeys(flat, "")]
 
@@ -123,17 +121,74 @@ def text(said: dict[str, Any]) -> str:
       f" ms: at most {bound['images_per_second']:,.0f} images/s, by {bound['limited_by']} "
       "(computed, not measured)"
     )
-  lines += [said[key]["text"] for key in ("fits", "measured", "xla") if key in said]
+  for key, words in (("fits", _fit), ("measured", _measured), ("xla", _xla)):
+    if key in said:
+      lines += words(said[key], said)
   return "\n".join(lines)
 
 
 def human(number: float) -> str:
-  """ "1.23 GB", in powers of 1000."""
-  for unit in ("B", "KB", "MB", "GB"):
+  """ "1.23 GiB", in powers of 1024, as memories are sold."""
+  for unit in ("B", "KiB", "MiB", "GiB"):
     if abs(number) < 1000:
       return f"{number:.3g} {unit}" if unit != "B" else f"{number:.0f} B"
-    number /= 1000
-  return f"{number:,.3g} TB"
+    number /= 1024
+  return f"{number:,.3g} TiB"
+
+
+def _fit(fit: dict[str, Any], said: dict[str, Any]) -> list[str]:
+  del said
+  return [
+    f"fits in {human(fit['limit'])}: {fit['batch']} images a step at most, which need "
+    f"{human(fit['needed'])} on a device; {fit['next_batch']} would need "
+    f"{human(fit['next_needed'])} (estimated)"
+  ]
+
+
+def _measured(times: dict[str, Any], said: dict[str, Any]) -> list[str]:
+  low, middle, high, bound = (
+    f"{1e3 * (times[key] or 0):.4g}"
+    for key in (
+      "lower_quartile_seconds",
+      "measured_seconds",
+      "upper_quartile_seconds",
+      "bound_seconds",
+    )
+  )
+  lines = [
+    f"measured         {times['steps']} train steps of {said['batch']} images on "
+    f"{times['device']}: {middle} ms (middle half {low} to {high}), "
+    f"{times['images_per_second']:,.0f} images/s"
+  ]
+  if times["bound_seconds"]:
+    lines.append(
+      f"                 {times['times_the_bound']:.2f} times the bound there, {bound} ms "
+      "(computed)"
+    )
+  return lines
+
+
+def _xla(found: dict[str, Any], said: dict[str, Any]) -> list[str]:
+  flops = found["flops"]
+  rows = [
+    ("2 x MACs, every tap", flops["macs_flops"]),
+    ("taps on padding, which XLA leaves out", -flops["padding"]),
+    ("other operations", flops["elementwise"]),
+    ("roots, exponentials, ...: counted apart", -flops["transcendental"]),
+    (f"unexplained, {flops['share']:.3%}", flops["unexplained"]),
+    ("XLA, of the program as it is given", flops["before"]),
+    ("computed again in fusions, or left out", flops["optimised"]),
+    ("XLA, of the compiled program", flops["compiled"]),
+  ]
+  lines = ["", "FLOPs of the forward pass of one image, from the trace to XLA's count:"]
+  lines += [f"  {name:42}{number:>18,}" for name, number in rows]
+  for kind, words in (("train", "train step"), ("forward", "inference")):
+    ours, theirs = said["memory"][kind], found["memory"][kind]
+    lines.append(
+      f"memory of {words}: {human(theirs)} compiled, {human(ours)} estimated, "
+      f"{ours / theirs:.3f} of that"
+    )
+  return lines
 
 
 def _bound(estimate: Estimate, kind: str) -> dict[str, Any]:
@@ -167,6 +222,12 @@ def _shortened(name: str, width: int) -> str:
     return name
   left = (width - 2) // 2
   return f"{name[:left]}..{name[len(name) - (width - 2 - left) :]}"
+
+
+def _ratio(first: Any, second: Any) -> float | None:
+  if isinstance(first, int | float) and isinstance(second, int | float) and first:
+    return round(second / first, 4)
+  return None
 
 
 def _square(sides: Sequence[int] | None) -> Any:

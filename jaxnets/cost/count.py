@@ -63,10 +63,11 @@ def of_program(program: Program, argument: int | None = 0) -> Cost:
     if len(path) > 1 and path[0] == str(argument)
   }
   counted = list(walk(program))
+  macs, elementwise = sums(program)
   return Cost(
     params=sum(math.prod(program.values[n].shape) for n in parameters),
-    macs=sum(times * macs_of(operation) for operation, times in counted),
-    elementwise=sum(times * elementwise_of(operation) for operation, times in counted),
+    macs=macs,
+    elementwise=elementwise,
     activations=sum(times * _given(operation) for operation, times in counted),
     activation_bytes=sum(
       times * _given(operation) * operation.gives[0].dtype.itemsize
@@ -81,9 +82,16 @@ def of_program(program: Program, argument: int | None = 0) -> Cost:
   )
 
 
+def sums(program: Program) -> tuple[int, int]:
+  """MACs, and scalar operations of everything else."""
+  counted = list(walk(program))
+  macs = sum(times * macs_of(operation) for operation, times in counted)
+  return macs, sum(times * elementwise_of(operation) for operation, times in counted)
+
+
 def count_macs(function: Callable, *arguments: Any) -> int:
   """MACs alone."""
-  return sum(times * macs_of(operation) for operation, times in walk(trace(function, *arguments)))
+  return sums(trace(function, *arguments))[0]
 
 
 def _given(operation: Operation) -> int:

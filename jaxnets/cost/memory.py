@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxnets.cost.operation import Operation
-from jaxnets.cost.program import Program
+from jaxnets.cost.program import LITERAL, Program
 
 # Operations that XLA fuses with nothing, by the beginnings of their names.
 APART = (
@@ -41,8 +41,14 @@ def bytes_of(value) -> int:
   return math.prod(value.shape) * getattr(value.dtype, "itemsize", 8)
 
 
-def measure_live(program: Program) -> Live:
-  """The peak of a program's temporary memory, and what its backward pass keeps."""
+def measure_live(program: Program, images: int = 1, batched: int = LITERAL) -> Live:
+  """The peak of a program's temporary memory, and what its backward pass keeps.
+
+  Args:
+    program: any.
+    images: what follows from the input `batched` counts this many times, as for a batch of so many.
+    batched: number of an input that holds one image.
+  """
   written = _written(program)
   sources, last = _lifetimes(program, written)
   first, end = -1, len(program.operations)
@@ -53,7 +59,11 @@ def measure_live(program: Program) -> Live:
   for n in program.outputs:
     last[n] = end
 
-  sizes = {n: bytes_of(program.values[n]) for n in starts}
+  times = {batched: images}
+  for operation in program.operations:
+    if any(n in times for n in operation.reads):
+      times |= dict.fromkeys(operation.writes, images)
+  sizes = {n: times.get(n, 1) * bytes_of(program.values[n]) for n in starts}
   dying: dict[int, list[int]] = defaultdict(list)
   for n in starts:
     dying[last.get(n, starts[n])].append(n)

@@ -30,6 +30,7 @@ CALLS = {
   "shard_map": "jaxpr",
 }
 LITERAL = -1
+Paths = tuple[tuple[str, ...], ...]
 
 
 class Program(NamedTuple):
@@ -38,7 +39,7 @@ class Program(NamedTuple):
   values: list[Any]  # shape and dtype of each, by its number
   inputs: tuple[int, ...]
   outputs: tuple[int, ...]
-  paths: tuple[tuple[str, ...], ...]  # of the inputs: number of the argument, keys inside it
+  paths: Paths  # of the inputs: number of the argument, keys inside it
   operations: list[Operation]
 
 
@@ -51,19 +52,22 @@ def trace(function: Callable, *arguments: Any, platform: str = "") -> Program:
     platform: "cpu", "cuda", "tpu": whose form is taken where there is a choice by platform; the
       common form by default.
   """
-  jaxpr = jax.make_jaxpr(function)(*arguments)
+  return read(*record(function, *arguments), platform)
+
+
+def record(function: Callable, *arguments: Any) -> tuple[core.ClosedJaxpr, Paths]:
+  """What `read` takes: the jaxpr, and where its inputs lie in the arguments."""
   leaves = jax.tree_util.tree_leaves_with_path(arguments)
-  return read(jaxpr, [tuple(_name(key) for key in path) for path, _ in leaves], platform)
+  paths = tuple(tuple(_name(key) for key in path) for path, _ in leaves)
+  return jax.make_jaxpr(function)(*arguments), paths
 
 
-def read(
-  jaxpr: core.ClosedJaxpr, paths: Sequence[tuple[str, ...]] = (), platform: str = ""
-) -> Program:
-  """The program of a jaxpr."""
+def read(jaxpr: core.ClosedJaxpr, paths: Paths = (), platform: str = "") -> Program:
+  """The program of a jaxpr; see `trace`."""
   writer = _Writer(platform)
   inputs = tuple(map(writer.value, (var.aval for var in jaxpr.jaxpr.invars)))
   outputs = writer.write(jaxpr.jaxpr, inputs, (), False, 1)
-  names = tuple(paths) or ((),) * len(inputs)
+  names = paths or ((),) * len(inputs)
   return Program(writer.values, inputs, outputs, names, _alive(writer.operations, outputs))
 
 
@@ -92,10 +96,19 @@ class _Writer:
     self.platform = platform
     self.values: list[Any] = []
     self.operations: list[Operation] = []
+    self.places: dict[tuple, tuple[tuple[str, ...], bool]] = {}
 
   def value(self, aval: Any) -> int:
     self.values.append(aval)
     return len(self.values) - 1
+
+  def place(self, scope: tuple[str, ...], stack: Any) -> tuple[tuple[str, ...], bool]:
+    """The scope of an equation with this name stack, and whether it is one of a gradient."""
+    key = (scope, id(stack))  # many equations share a stack, which lives as long as they do
+    if key not in self.places:
+      names, backward = _scope(str(stack))
+      self.places[key] = _join(scope, names), backward
+    return self.places[key]
 
   def write(
     self, jaxpr: Any, given: Sequence[int], scope: tuple[str, ...], backward: bool, times: int
@@ -114,8 +127,8 @@ class _Writer:
     }
     for equation in jaxpr.eqns:
       name, params = equation.primitive.name, equation.params
-      names, is_gradient = _scope(str(equation.source_info.name_stack))
-      place, gradient = _join(scope, names), backward or is_gradient
+      place, is_gradient = self.place(scope, equation.source_info.name_stack)
+      gradient = backward or is_gradient
       reads = tuple(map(number, equation.invars))
       called = None
       if name in CALLS:

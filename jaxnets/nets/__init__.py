@@ -101,9 +101,12 @@ def build(
   def init(key, shape):
     import jax.numpy as jnp
 
+    from jaxnets import kernels
+
     if len(shape) != 4:
       raise ValueError(f"shape (={shape}) must be [batch, height, width, channels]")
-    with _plain_errors(name, fields):
+    # What the layers give is not wanted: they need no fast form.
+    with _plain_errors(name, fields), kernels.assumed("definition"):
       variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
     return variables["params"], variables.get("batch_stats", {})
 

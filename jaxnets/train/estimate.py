@@ -11,8 +11,8 @@ from jaxnets import cost, kernels, nets
 from jaxnets.config import Config
 from jaxnets.cost.field import Field, find_fields
 from jaxnets.cost.memory import bytes_of, measure_live
-from jaxnets.cost.program import Program, read, trace
-from jaxnets.train.experiment import build_net, build_optimiser, check_divisible
+from jaxnets.cost.program import Program, read, record
+from jaxnets.train.experiment import build_optimiser, check_divisible, name_net
 from jaxnets.train.state import State, init_state
 from jaxnets.train.step import Batch, TrainStep, make_gradient, make_train_step
 
@@ -48,13 +48,15 @@ class Estimate(NamedTuple):
 
   subject: Subject
   net: nets.Net
+  state: State  # shapes and types
   forward: cost.Cost  # one image; with the auxiliary heads of a net that has them
   fields: dict[str, Field]  # receptive fields by layer
   field: Field | None  # the largest of one place of a map, before pooling or flattening takes all
   train_macs: int  # one image, forward and backward
   train_elementwise: int
   memory: Memory
-  inference: Program  # of the device's images
+  inference: Program  # of one image
+  inference_here: Program  # in the form of the subject's devices
   gradient: Program  # of the device's images, or of a part of them when gradients accumulate
 
 
@@ -64,27 +66,34 @@ def estimate(subject: Subject) -> Estimate:
   Raises:
     ConfigError: the net does not take such images, or the batch does not divide over the devices.
   """
-  config, size = subject.config, subject.config.data.image_size
-  check_divisible(config, subject.devices)
-  form = kernels.foreseen(subject.platform)
-  with kernels.assumed(form):
-    net = build_net(config, subject.classes, size, subject.channels)
+  check_divisible(subject.config, subject.devices)
+  with kernels.assumed(kernels.foreseen(subject.platform)):
+    net = name_net(subject.config, subject.classes)
     state = abstract_state(subject, net)
-    one = jax.ShapeDtypeStruct((1, size, size, subject.channels), "float32")
-    inference = trace(forward_of(net), state.params, state.stats, one)
+    one = _prepared(subject, 1)
+    jaxpr, paths = record(forward_of(net), state.params, state.stats, one)
+    inference, here = read(jaxpr, paths), read(jaxpr, paths, subject.platform)
     forward = cost.of_program(inference)
     found = find_fields(inference, inference.inputs[-1])
     fields = {row.name: found[row.value] for row in forward.layers if row.value in found}
     if net.fields.get("aux"):
       forward = cost.of(_with_heads(net), state.params, state.stats, one, _key())
-    return Estimate(
-      subject=subject,
-      net=net,
-      forward=forward,
-      fields=fields,
-      field=_largest(found),
-      **_training(subject, net, state, form),
-    )
+    gradient, gradient_here, part = trace_gradient(subject, net, state)
+  macs, elementwise = cost.sums(gradient)
+  return Estimate(
+    subject=subject,
+    net=net,
+    state=state,
+    forward=forward,
+    fields=fields,
+    field=_largest(found),
+    train_macs=macs // part,
+    train_elementwise=elementwise // part,
+    memory=measure_memory(subject, state, gradient_here, part, here),
+    inference=inference,
+    inference_here=here,
+    gradient=gradient,
+  )
 
 
 def abstract_state(subject: Subject, net: nets.Net) -> State:
@@ -96,7 +105,7 @@ def abstract_state(subject: Subject, net: nets.Net) -> State:
   return jax.eval_shape(lambda key: init(key=key), _key())
 
 
-def abstract_batch(subject: Subject, images: int) -> Batch:
+def abstract_batch(subject: Subject, images: int) -> dict[str, jax.ShapeDtypeStruct]:
   """Shapes and types of a batch of so many images."""
   size = subject.config.data.image_size
   return {
@@ -140,38 +149,46 @@ def _with_heads(net: nets.Net) -> Callable[..., Any]:
   return forward
 
 
-def _training(subject: Subject, net: nets.Net, state: State, form: str) -> dict[str, Any]:
-  """The fields of an `Estimate` that need the gradient or the batch."""
-  config, size = subject.config, subject.config.data.image_size
-  images = config.train.batch // subject.devices
-  part = images // config.train.accumulation
-
-  def batch_of(number: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((number, size, size, subject.channels), "float32")
-
+def trace_gradient(subject: Subject, net: nets.Net, state: State) -> tuple[Program, Program, int]:
+  """The gradient of one part of the images of a device: in the common form, in the form of the
+  subject's devices, and the images in it.
+  """
+  part = subject.config.train.batch // subject.devices // subject.config.train.accumulation
+  gradient = make_gradient(net, label_smoothing=subject.config.train.label_smoothing)
   targets = jax.ShapeDtypeStruct((part, subject.classes), "float32")
   labels = jax.ShapeDtypeStruct((part,), "int32")
-  gradient = make_gradient(net, label_smoothing=config.train.label_smoothing)
-  arguments = (state.params, state.stats, batch_of(part), targets, labels, _key())
-  jaxpr = jax.make_jaxpr(gradient)(*arguments)
-  counts = cost.of_program(read(jaxpr), None)
-  here = read(jaxpr, platform=subject.platform)
-  inference = trace(
-    forward_of(net), state.params, state.stats, batch_of(images), platform=subject.platform
+  jaxpr, paths = record(
+    gradient, state.params, state.stats, _prepared(subject, part), targets, labels, _key()
   )
+  return read(jaxpr, paths), read(jaxpr, paths, subject.platform), part
 
+
+def measure_memory(
+  subject: Subject, state: State, gradient: Program, part: int, forward: Program
+) -> Memory:
+  """The memory of a step and of inference.
+
+  Args:
+    subject: gives the batch, devices and accumulation.
+    state: shapes of the whole state.
+    gradient: of `part` images, in the form of the subject's devices.
+    part: images computed at once on a device.
+    forward: of one image, in the same form.
+  """
+  images = subject.config.train.batch // subject.devices
   params, stats, optimiser, average = (
     _bytes(tree) for tree in (state.params, state.stats, state.opt, state.ema)
   )
-  live = measure_live(here)
-  # The prepared images and targets; the sums of the gradients when they accumulate.
-  temporary = live.peak + _bytes((batch_of(images), targets))
-  if config.train.accumulation > 1:
+  live = measure_live(gradient)
+  # With the prepared images and targets, and the sums of gradients that accumulate.
+  temporary = live.peak + _bytes(_prepared(subject, part)) + 4 * part * subject.classes
+  if part < images:
     temporary += params + stats
   uint8 = _bytes(abstract_batch(subject, images))
-  memory = Memory(
+  inference = measure_live(forward, images, forward.inputs[-1]).peak
+  return Memory(
     batch=images,
-    kernels=form,
+    kernels=kernels.foreseen(subject.platform),
     params=params,
     stats=stats,
     optimiser=optimiser,
@@ -180,15 +197,14 @@ def _training(subject: Subject, net: nets.Net, state: State, form: str) -> dict[
     kept=live.kept,
     temporary=temporary,
     train=params + stats + optimiser + average + uint8 + temporary,
-    forward=params + stats + _bytes(batch_of(images)) + measure_live(inference).peak,
+    forward=params + stats + _bytes(_prepared(subject, images)) + inference,
   )
-  return {
-    "train_macs": counts.macs // part,
-    "train_elementwise": counts.elementwise // part,
-    "memory": memory,
-    "inference": inference,
-    "gradient": here,
-  }
+
+
+def _prepared(subject: Subject, images: int) -> jax.ShapeDtypeStruct:
+  """Images as the net takes them."""
+  size = subject.config.data.image_size
+  return jax.ShapeDtypeStruct((images, size, size, subject.channels), "float32")
 
 
 def _largest(fields: dict[int, Field]) -> Field | None:

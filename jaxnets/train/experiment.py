@@ -136,13 +136,18 @@ def build_net(config: Config, classes: int, size: int, channels: int) -> nets.Ne
   Raises:
     ConfigError: the image is too small, or axes contradict each other.
   """
-  axes = config.net.to_dict()
-  name, train = axes.pop("name"), config.train
-  net = nets.build(
-    name, classes=classes, dtype=train.precision, norm_group=train.norm_group, **axes
-  )
+  net = name_net(config, classes)
   jax.eval_shape(lambda key: net.init(key, (1, size, size, channels)), jax.random.key(0))
   return net
+
+
+def name_net(config: Config, classes: int) -> nets.Net:
+  """The config's net, not traced yet."""
+  axes, train = config.net.to_dict(), config.train
+  name = axes.pop("name")
+  return nets.build(
+    name, classes=classes, dtype=train.precision, norm_group=train.norm_group, **axes
+  )
 
 
 def check_memory(abstract: State) -> None:

@@ -31,7 +31,7 @@ LAYERS = (
   ("head", "1000", "", "1000", "0"),
 )
 SIDE = "55x55 maps after conv1 need 227 px: 224 px do not divide into windows of 11 at stride 4"
-CONV1 = "the 55x55 maps of 96 kernels have 290,400 values; 253,440 are 55x48x96"
+NEURONS = {"conv1": ("290,400", "55x55 maps of 96 kernels; 253,440 are 55x48x96")}
 
 
 def rows() -> list[Row]:
@@ -40,41 +40,36 @@ def rows() -> list[Row]:
 
 
 def _layers() -> list[Row]:
-  rows = []
+  net, place = "alexnet", f"{PAPER}, section 3.5"
+  found = []
   for layer, kernels, size, neurons, bias in LAYERS:
-    what = "kernels" if size else "units"
-    found = [Row("alexnet", f"{PAPER}, section 3.5", f"{layer}: {what}", kernels,
-                 measures.channels(layer))]  # fmt: skip
-    if size:
-      found.append(
-        Row("alexnet", f"{PAPER}, section 3.5", f"{layer}: size of a kernel", size,
-            measures.kernel(layer))
-      )  # fmt: skip
-    found.append(
-      Row("alexnet", f"{PAPER}, figure 2", f"{layer}: neurons", neurons, measures.neurons(layer),
-          because=CONV1 if layer == "conv1" else "")
-    )  # fmt: skip
-    found.append(
-      Row("alexnet", f"{PAPER}, section 5", f"{layer}: biases at the start", bias,
-          measures.starting_bias(layer))
-    )  # fmt: skip
-    rows += found
-  return rows
+    what, values = "kernels" if size else "units", NEURONS.get(layer, ())
+    found += [
+      Row(net, place, f"{layer}: {what}", kernels, measures.channels(layer)),
+      *([Row(net, place, f"{layer}: size of a kernel", size, measures.kernel(layer))] if size
+        else []),
+      Row(net, f"{PAPER}, figure 2", f"{layer}: neurons", neurons, measures.neurons(layer), "",
+          *values),
+      Row(net, f"{PAPER}, section 5", f"{layer}: biases at the start", bias,
+          measures.starting_bias(layer)),
+    ]  # fmt: skip
+  return found
 
 
 def _facts() -> list[Row]:
-  def row(place: str, cell: str, paper: str, ours: measures.Measure, because: str = "") -> Row:
-    return Row("alexnet", f"{PAPER}, {place}", cell, paper, ours, because=because)
+  def row(place: str, cell: str, paper: str, ours: measures.Measure, found="", because="") -> Row:
+    source = f"{PAPER}, {place}"
+    return Row("alexnet", source, cell, paper, ours, found=found, because=because)
 
   return [
-    row("abstract", "parameters", "60 million", measures.total,
-        "60,965,224 is nearer to 61 million: the paper leaves out the digits after the 60"),
-    row("abstract", "neurons", "650,000", _neurons,
-        "the layers have 659,272; the paper's own figures for them add up to 622,312"),
+    row("abstract", "parameters", "60 million", measures.total, "60,965,224",
+        "nearer to 61 million: the paper leaves out the digits after the 60"),
+    row("abstract", "neurons", "650,000", _neurons, "659,272",
+        "about 650,000; the paper's own figures for the layers add up to 622,312"),
     row("abstract", "convolutional layers", "five", _count("conv")),
     row("abstract", "fully-connected layers", "three", _count("dense")),
-    row("section 3.5", "image", "224x224x3", measures.image, SIDE),
-    row("figure 2", "dimensions of the input", "150,528", _input, SIDE),
+    row("section 3.5", "image", "224x224x3", measures.image, "227x227x3", SIDE),
+    row("figure 2", "dimensions of the input", "150,528", _input, "154,587", SIDE),
     row("section 3.5", "conv1: stride", "4", _stride("conv1")),
     row("section 3.5", "layers on the maps of one GPU only", "conv2, conv4, conv5", _grouped),
     row("section 3.5", "layers that are response-normalised", "conv1, conv2",
@@ -98,34 +93,35 @@ def _facts() -> list[Row]:
 
 def _caffe() -> list[Row]:
   start = "as in the paper; net.weight_init=caffe starts from biases of 0.1"
-  rows = [
-    Row("alexnet", f"{CAFFE}, readme.md", f"{layer}: biases at the start", "0.1",
-        measures.starting_bias(layer), because=start)
-    for layer, *_, bias in LAYERS
-    if bias == "1"
-  ]  # fmt: skip
-  place = f"{CAFFE}, train_val.prototxt"
+  net, place = "alexnet", f"{CAFFE}, train_val.prototxt"
   return [
-    *rows,
-    Row("alexnet", place, "crop_size", "227", measures.side),
-    Row("alexnet", place, "lrn_param: local_size", "5", constant("n")),
-    Row("alexnet", place, "lrn_param: alpha", "0.0001", _caffes_alpha,
+    *(
+      Row(net, f"{CAFFE}, readme.md", f"{layer}: biases at the start", "0.1",
+          measures.starting_bias(layer), found="1", because=start)
+      for layer, *_, bias in LAYERS
+      if bias == "1"
+    ),
+    Row(net, place, "crop_size", "227", measures.side),
+    Row(net, place, "lrn_param: local_size", "5", constant("n")),
+    Row(net, place, "lrn_param: alpha", "0.0001", _caffes_alpha, found="0.0005",
         because="Caffe divides alpha by n = 5, the paper does not: its 0.0001 is Caffe's 0.0005"),
-    Row("alexnet", place, "lrn_param: beta", "0.75", constant("beta")),
-    Row("alexnet", "Caffe, caffe.proto", "LRNParameter: k", "1", constant("k"),
+    Row(net, place, "lrn_param: beta", "0.75", constant("beta")),
+    Row(net, "Caffe, caffe.proto", "LRNParameter: k", "1", constant("k"), found="2",
         because="k is 2 in the paper; Caffe's net leaves its default"),
-    Row("alexnet", place, "fc6: standard deviation of weights at the start", "0.005",
-        measures.starting_deviation("hidden1"), because="0.01 in every layer of the paper"),
+    Row(net, place, "fc6: standard deviation of weights at the start", "0.005",
+        measures.starting_deviation("hidden1"), found="0.01",
+        because="0.01 in every layer of the paper"),
   ]  # fmt: skip
 
 
 def _ungrouped() -> list[Row]:
   net, one = "alexnet_ungrouped", "both halves of the maps are seen, as on one GPU"
   return [
-    Row(net, f"{PAPER}, section 3.5", "net.groups", "2", axis("groups"), because=one),
+    Row(net, f"{PAPER}, section 3.5", "net.groups", "2", axis("groups"), found="1",
+        because=one),
     Row(net, f"{PAPER}, section 3.5", "conv2: size of a kernel", "5x5x48",
-        measures.kernel("conv2"), because=one),
-    Row(net, f"{PAPER}, abstract", "parameters", "60 million", measures.total,
+        measures.kernel("conv2"), found="5x5x96", because=one),
+    Row(net, f"{PAPER}, abstract", "parameters", "60 million", measures.total, found="62,378,344",
         because="1.4 million weights more in conv2, conv4 and conv5, which see both halves"),
   ]  # fmt: skip
 
@@ -138,18 +134,23 @@ def _one_tower() -> list[Row]:
     *torchvision(net, "AlexNet_Weights", "61100840", "0.714"),
     Row(net, TORCHVISION, "net.widths", "64-192-384-256-256", axis("widths")),
     Row(net, f"{ONE_WEIRD_TRICK}, page 5", "net.widths", "64-192-384-384-256", axis("widths"),
+        found="64-192-384-256-256",
         because="256 in conv4, as in torchvision and in the author's cuda-convnet2 "
                 "(pytorch/vision pull request 704)"),
-    Row(net, old, "net.widths", "96-256-384-384-256", axis("widths"), because=tower),
-    Row(net, old, "net.groups", "2", axis("groups"), because=tower),
-    Row(net, old, "net.lrn", "yes", axis("lrn"), because=tower),
+    Row(net, old, "net.widths", "96-256-384-384-256", axis("widths"),
+        found="64-192-384-256-256", because=tower),
+    Row(net, old, "net.groups", "2", axis("groups"), found="1", because=tower),
+    Row(net, old, "net.lrn", "yes", axis("lrn"), found="no", because=tower),
     Row(net, f"{PAPER}, section 4.2", "net.dropout_place", "after",
-        axis("dropout_place"), because="before, as in torchvision (pytorch/vision issue 549)"),
+        axis("dropout_place"), found="before",
+        because="as in torchvision (pytorch/vision issue 549)"),
     Row(net, TORCHVISION, "net.stem_padding", "2", axis("stem_padding")),
     Row(net, old, "image", "224x224x3", measures.image),
-    Row(net, old, "conv1: output", "55x55x96", measures.shape("conv1"), because=tower),
+    Row(net, old, "conv1: output", "55x55x96", measures.shape("conv1"), found="55x55x64",
+        because=tower),
     Row(net, f"{PAPER}, section 5", "net.weight_init", "Gaussian, deviation 0.01",
-        axis("weight_init"), because="of this net nobody says; torchvision takes a default"),
+        axis("weight_init"), found="he",
+        because="no paper says how this net starts; torchvision leaves it to its framework"),
   ]  # fmt: skip
 
 

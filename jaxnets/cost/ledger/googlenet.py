@@ -38,27 +38,29 @@ ROWS = {
   "linear": (("head",), "", "1x1x1000", "1", "1000K", "1M"),
 }
 
+KERNEL = "3x3, a mistake that torchvision keeps for its weights (pytorch/vision issue 906)"
 SEPARABLE = (
-  "a 7x7 layer of 64 kernels has 9,408 weights; {} is what one separable by depth has (8 kernels "
-  "of 7x7 a colour, then 1x1: 2,712), as Inception-v2 begins in TF-slim"
+  "of 64 kernels of 7x7x3; a layer separable by depth, as in TF-slim's Inception-v2 (8 kernels of "
+  "7x7 per colour, then 1x1: 2,712 weights), would have the row's 2.7K and 34M"
 )
-SIDES = "{} by the sizes of the row, and its {} of operations are these"
+AGREES = "by the sizes of the row, which its {} of operations agree with"
+OTHER = "by the sizes of the row; its 1072K and 54M agree, at 7x7, but are of another module"
+# Our value, as `interval` reads it, and why it is not the paper's.
 BECAUSE = {
-  ("convolution (first)", "params"): SEPARABLE.format("2.7K"),
-  ("convolution (first)", "ops"): SEPARABLE.format("34M at 112x112"),
-  ("3b", "params"): "379.0K without biases, 379.6K with them: of this row they are counted",
-  ("4a", "params"): "366.8K by the sizes of the row; 364K is what 204 kernels of 3x3 would have, "
-                    "biases counted",
-  ("4a", "ops"): "73.6M by the sizes of the row; 204 kernels of 3x3 would take 72.9M",
-  ("4b", "params"): "438.0K by the sizes of the row; 436.6K on the 508 maps of a 4a with 204 "
-                    "kernels of 3x3",
-  ("4c", "params"): SIDES.format("497.5K", "100M"),
-  ("4d", "params"): SIDES.format("590.5K", "119M"),
-  ("4e", "params"): SIDES.format("847.0K", "170M"),
-  ("5a", "params"): "1018.0K by the sizes of the row; with its 54M, 1072K at 7x7, they are "
-                    "of another module",
-  ("5a", "ops"): "51.1M by the sizes of the row; 54M are its 1072K at 7x7, of another module",
-  ("5b", "params"): SIDES.format("1409.0K", "71M"),
+  ("convolution (first)", "params"): ("9.2K", SEPARABLE),
+  ("convolution (first)", "ops"): ("118M", SEPARABLE),
+  ("3b", "params"): ("379.0K", "without biases, 379.6K with them, which this row seems to count"),
+  ("4a", "params"): ("366.8K", "by the sizes of the row; 204 kernels of 3x3, not 208, and biases "
+                               "would be 364.0K"),
+  ("4a", "ops"): ("73.6M", "by the sizes of the row; 204 kernels of 3x3, not 208, would be 72.9M"),
+  ("4b", "params"): ("438.0K", "by the sizes of the row; 436.6K on the 508 maps that 204 kernels "
+                               "of 3x3 in 4a would leave"),
+  ("4c", "params"): ("497.5K", AGREES.format("100M")),
+  ("4d", "params"): ("590.5K", AGREES.format("119M")),
+  ("4e", "params"): ("847.0K", AGREES.format("170M")),
+  ("5a", "params"): ("1018.0K", OTHER),
+  ("5a", "ops"): ("51.1M", OTHER),
+  ("5b", "params"): ("1409.0K", AGREES.format("71M")),
 }  # fmt: skip
 
 # Net -> the net of the paper that it is a variant of.
@@ -83,11 +85,12 @@ def rows() -> list[Row]:
     *_controls(),
     *_normalised(),
     *(row for net in ("googlenet_tv", "googlenet_tv_aux") for row in _torchvision(net)),
+    Row("googlenet_tv", TABLE, "inception (3a): #5x5, size of a kernel", "5x5x16",
+        measures.kernel("inception3a/5x5"), found="3x3x16", because=KERNEL),
     *torchvision("googlenet_tv", "GoogLeNet_Weights", "6624904", "1.498"),
-    # Of Inception-v3 it counts the parameters with the auxiliary head, the operations without.
-    torchvision("inception_v3_aux", "Inception_V3_Weights", "27161264", "5.713")[0],
-    torchvision("inception_v3", "Inception_V3_Weights", "27161264", "5.713")[1],
-  ]
+    # Its _ops are without the auxiliary head.
+    *torchvision("inception_v3_aux", "Inception_V3_Weights", "27161264", ""),
+  ]  # fmt: skip
 
 
 def _row(name: str) -> list[Row]:
@@ -102,7 +105,7 @@ def _row(name: str) -> list[Row]:
     ("ops", ops, _operations(*groups), ""),
   ]
   found = [
-    Row("googlenet", TABLE, f"{name}: {cell}", paper, ours, unit, BECAUSE.get((name, cell), ""))
+    Row("googlenet", TABLE, f"{name}: {cell}", paper, ours, unit, *_reason(name, cell))
     for cell, paper, ours, unit in cells
     if paper
   ]
@@ -129,15 +132,23 @@ def _module(name: str) -> list[Row]:
     ("ops", ops, _operations(group), ""),
   ]
   return [
-    Row("googlenet", TABLE, f"inception ({name}): {cell}", paper, ours, unit,
-        BECAUSE.get((name, cell), ""))
+    Row("googlenet", TABLE, f"inception ({name}): {cell}", paper, ours, unit, *_reason(name, cell))
     for cell, paper, ours, unit in cells
-  ]  # fmt: skip
+  ]
+
+
+def _reason(name: str, cell: str) -> tuple[str, ...]:
+  """Our value and the reason that names it, if the cell has one."""
+  if (name, cell) not in BECAUSE:
+    return ()
+  value, why = BECAUSE[name, cell]
+  return value, f"{value} {why}"
 
 
 def _facts() -> list[Row]:
-  def row(place: str, cell: str, paper: str, ours: measures.Measure, because: str = "") -> Row:
-    return Row("googlenet", f"{PAPER}, {place}", cell, paper, ours, because=because)
+  def row(place: str, cell: str, paper: str, ours: measures.Measure, found="", because="") -> Row:
+    source = f"{PAPER}, {place}"
+    return Row("googlenet", source, cell, paper, ours, found=found, because=because)
 
   return [
     row("table 1", "dropout", "40%", measures.percent("dropout")),
@@ -146,9 +157,9 @@ def _facts() -> list[Row]:
     row("section 5", "layers, with pooling", "27", _longest("max pool", "global average pool")),
     row("section 5", "net.activation", "relu", axis("activation")),
     row("figure 3", "net.lrn: LocalRespNorm", "yes", axis("lrn")),
-    row("section 1", "multiply-adds", "1.5 billion", measures.macs,
-        "1.583 billion: the paper's rows add up to 1.50, with a first layer of 34M for 118M"),
-    row("section 1", "AlexNet's parameters to GoogLeNet's", "12", _fewer,
+    row("section 1", "multiply-adds", "1.5 billion", measures.macs, "1.583 billion",
+        "the paper's rows add up to 1.50, with a first layer of 34M for 118M"),
+    row("section 1", "AlexNet's parameters to GoogLeNet's", "12", _fewer, "8.7",
         "60.97 million to 7.00; the paper's own column of parameters adds up to 6.96 million"),
   ]  # fmt: skip
 
@@ -176,46 +187,48 @@ def _auxiliary() -> list[Row]:
 
 
 def _controls() -> list[Row]:
-  naive = "the module of figure 2a, which the paper only describes"
+  naive = "the module of figure 2a, which the paper draws but does not use"
   wide = "the control for the reductions: modules as wide as the paper's without them"
   place = f"{PAPER}, figure 2b"
   return [
-    Row("googlenet_naive", place, "net.reduction", "yes", axis("reduction"), because=naive),
-    Row("googlenet_naive", place, "net.pool_projection", "yes", axis("pool_projection"),
+    Row("googlenet_naive", place, "net.reduction", "yes", axis("reduction"), found="no",
         because=naive),
-    Row("googlenet_unreduced", place, "net.reduction", "yes", axis("reduction"), because=wide),
+    Row("googlenet_naive", place, "net.pool_projection", "yes", axis("pool_projection"),
+        found="no", because=naive),
+    Row("googlenet_unreduced", place, "net.reduction", "yes", axis("reduction"), found="no",
+        because=wide),
   ]  # fmt: skip
 
 
 def _normalised() -> list[Row]:
   because = "the control for torchvision's net: batch normalisation, younger than the paper, alone"
-  return [
-    row
-    for net in ("googlenet_bn", "googlenet_bn_aux")
-    for row in (
-      Row(net, f"{PAPER}, section 5", "net.norm", "none", axis("norm"), because=because),
-      Row(net, f"{PAPER}, figure 3", "net.lrn", "yes", axis("lrn"), because=because),
-    )
-  ]
+  rows = []
+  for net in ("googlenet_bn", "googlenet_bn_aux"):
+    rows += [
+      Row(net, f"{PAPER}, section 5", "net.norm", "none", axis("norm"), found="batch",
+          because=because),
+      Row(net, f"{PAPER}, figure 3", "net.lrn", "yes", axis("lrn"), found="no", because=because),
+    ]  # fmt: skip
+  return rows
 
 
 def _torchvision(net: str) -> list[Row]:
   """Where torchvision's net, ported from TensorFlow, is another than the paper's."""
   ported = "as in torchvision, whose net was ported from TensorFlow with batch normalisation"
-  kernel = "3x3 by mistake, and too late to mend (pytorch/vision issue 906)"
   return [
-    Row(net, TABLE, "inception (3a): #5x5, size of a kernel", "5x5x16",
-        measures.kernel("inception3a/5x5"), because=kernel),
-    Row(net, TABLE, "net.large_kernel", "5", axis("large_kernel"), because=kernel),
-    Row(net, f"{PAPER}, section 5", "net.norm", "none", axis("norm"), because=ported),
+    Row(net, TABLE, "net.large_kernel", "5", axis("large_kernel"), found="3",
+        because=KERNEL),
+    Row(net, f"{PAPER}, section 5", "net.norm", "none", axis("norm"), found="batch",
+        because=ported),
     Row(net, TORCHVISION, "net.norm_epsilon", "0.001", axis("norm_epsilon")),
-    Row(net, f"{PAPER}, figure 3", "net.lrn", "yes", axis("lrn"), because=ported),
-    Row(net, TABLE, "net.dropout", "40%", measures.percent("dropout"),
+    Row(net, f"{PAPER}, figure 3", "net.lrn", "yes", axis("lrn"), found="no", because=ported),
+    Row(net, TABLE, "net.dropout", "40%", measures.percent("dropout"), found="20%",
         because="20% in torchvision"),
-    Row(net, TABLE, "net.last_pool_window", "3", axis("last_pool_window"),
+    Row(net, TABLE, "net.last_pool_window", "3", axis("last_pool_window"), found="2",
         because="2x2 in torchvision"),
     Row(net, f"{PAPER}, section 5", "net.aux_pooling: 5x5/3", "strided", axis("aux_pooling"),
-        because="to 4x4 from any size in torchvision; the same at 224 px but for the windows"),
+        found="adaptive",
+        because="to 4x4 from any size in torchvision; at 224 px only the windows differ"),
   ]  # fmt: skip
 
 

@@ -31,9 +31,7 @@ CIFAR = {20: "0.27M", 32: "0.46M", 44: "0.66M", 56: "0.85M", 110: "1.7M", 1202: 
 # Section 4.2, by output map size: layers, filters.
 MAPS = (("32x32", "1+2n", "16"), ("16x16", "2n", "32"), ("8x8", "2n", "64"))
 
-STRIDE = (
-  "on the 3x3, \"v1.5\", as in torchvision (pytorch/vision issue 191); _v1 has it on the first 1x1"
-)
+STRIDE = "v1.5: stride on the 3x3, as in torchvision (pytorch/vision issue 191); _v1 is the paper's"
 
 
 def published(depth: int) -> str:
@@ -74,7 +72,7 @@ def rows() -> list[Row]:
 def _imagenet(net: str, depth: int) -> list[Row]:
   """A column of table 1."""
   *stages, flops = STAGES[depth]
-  cut = "3.858, cut and not rounded, as the 7.6 and 11.3 beside it are (7.570, 11.282)"
+  cut = "3.858: cut, while the 7.6 and 11.3 beside it are rounded (7.570 and 11.282)"
   rows = [
     Row(net, TABLE, "layers", str(depth), measures.depth),
     Row(net, TABLE, "conv1", "7x7, 64, stride 2", _stem),
@@ -89,8 +87,9 @@ def _imagenet(net: str, depth: int) -> list[Row]:
   return [
     *rows,
     Row(net, TABLE, "fc", "1000-d", lambda net: f"{measures.channels('head')(net)}-d"),
-    Row(net, TABLE, "FLOPs", flops, measures.macs, because=cut if depth == 50 else ""),
-  ]
+    Row(net, TABLE, "FLOPs", flops, measures.macs, found="3.858x10^9" if depth == 50 else "",
+        because=cut if depth == 50 else ""),
+  ]  # fmt: skip
 
 
 def _cifar(net: str, depth: int) -> list[Row]:
@@ -111,58 +110,62 @@ def _plain_quoted() -> list[Row]:
   place = f"{PAPER}, section 3.3"
   return [
     Row("plain34", place, "FLOPs", "3.6 billion", measures.macs),
-    Row("plain34", place, "share of VGG-19's FLOPs", "18%", _share_of_vgg19,
-        because="18.6%: the paper divides its rounded 3.6 by 19.6"),
+    Row("plain34", place, "share of VGG-19's FLOPs", "18%", _share_of_vgg19, found="18.6%",
+        because="the paper divides its rounded 3.6 by 19.6"),
     Row("resnet152_v1", f"{PAPER}, section 4.1", "FLOPs", "11.3 billion", measures.macs),
   ]  # fmt: skip
 
 
 def _shortcuts() -> list[Row]:
-  """Where a net's shortcuts are others than those of the paper's net of its depth, and why."""
-  place = "net.shortcut"
-  option, table3 = "the control of table 3, at this depth", f"{PAPER}, table 3"
-  plain = "the plain control: the same layers without shortcuts"
+  """The shortcuts of the paper's nets, and why others have others."""
+  control, plain = "a control, as in table 3 at depth 34", "the plain control: no shortcuts at all"
+
+  def row(net: str, place: str, paper: str, found: str = "", because: str = "") -> Row:
+    source = f"{PAPER}, {place}"
+    return Row(net, source, "net.shortcut", paper, axis("shortcut"), "", found, because)
+
   rows = [
-    Row("resnet18_a", f"{PAPER}, table 2", place, "A", axis("shortcut")),
-    Row("resnet34_a", f"{PAPER}, table 2", place, "A", axis("shortcut")),
-    Row("resnet34", table3, place, "B", axis("shortcut")),
-    Row("resnet34_c", table3, place, "C", axis("shortcut")),
-    Row("resnet18", f"{PAPER}, table 2", place, "A", axis("shortcut"),
-        because="B, as in torchvision and in the paper's deeper nets"),
-    Row("resnet18_c", f"{PAPER}, table 2", place, "A", axis("shortcut"), because=option),
-  ]  # fmt: skip
-  for depth in DEPTHS:
-    if depth >= 50:
-      rows.append(Row(f"resnet{depth}_v1", table3, place, "B", axis("shortcut")))
-      rows += [
-        Row(f"resnet{depth}_{net}", table3, place, "B", axis("shortcut"), because=option)
-        for net in "ac"
-      ]
-    used = "A" if depth < 50 else "B"
-    rows.append(Row(f"plain{depth}", TABLE, place, used, axis("shortcut"), because=plain))
-  for depth in CIFAR:
-    net, used = f"cifar_resnet{depth}", f"{PAPER}, section 4.2"
+    row("resnet18_a", "table 2", "A"),
+    row("resnet34_a", "table 2", "A"),
+    row("resnet18", "table 2", "A", "B", "as in torchvision and in the paper's deeper nets"),
+    row("resnet34", "table 3", "B"),
+    row("resnet18_c", "table 2", "A", "C", control),
+    row("resnet34_c", "table 3", "C"),
+    *(row(f"plain{depth}", "table 2", "A", "none", plain) for depth in (18, 34)),
+  ]
+  for depth in (50, 101, 152):
     rows += [
-      Row(net, used, place, "A", axis("shortcut")),
-      Row(f"{net}_b", used, place, "A", axis("shortcut"), because=option),
-      Row(f"{net}_c", used, place, "A", axis("shortcut"), because=option),
-      Row(f"cifar_plain{depth}", used, place, "A", axis("shortcut"), because=plain),
+      row(f"resnet{depth}_v1", "table 3", "B"),
+      row(f"resnet{depth}_a", "table 3", "B", "A", control),
+      row(f"resnet{depth}_c", "table 3", "B", "C", control),
+      row(f"plain{depth}", "table 3", "B", "none", plain),
+    ]
+  for depth in CIFAR:
+    rows += [
+      row(f"cifar_resnet{depth}", "section 4.2", "A"),
+      row(f"cifar_resnet{depth}_b", "section 4.2", "A", "B", control),
+      row(f"cifar_resnet{depth}_c", "section 4.2", "A", "C", control),
+      row(f"cifar_plain{depth}", "section 4.2", "A", "none", plain),
     ]
   return rows
 
 
 def _strides() -> list[Row]:
   """Where a bottleneck unit halves its maps."""
-  model = "KaimingHe/deep-residual-networks, ResNet-{}-deploy.prototxt"
+  ours = {50: "4.089x10^9", 101: "7.801x10^9", 152: "11.514x10^9"}
   rows = []
-  for depth in (50, 101, 152):
-    place, flops = model.format(depth), STAGES[depth][-1]
-    rows.append(Row(f"resnet{depth}_v1", place, "net.stride_first", "yes", axis("stride_first")))
+  for depth, flops in ours.items():
+    place = f"KaimingHe/deep-residual-networks, ResNet-{depth}-deploy.prototxt"
+    stride = axis("stride_first")
+    rows.append(Row(f"resnet{depth}_v1", place, "net.stride_first", "yes", stride))
     rows += [
-      Row(net, place, "net.stride_first", "yes", axis("stride_first"), because=STRIDE)
+      Row(net, place, "net.stride_first", "yes", stride, found="no", because=STRIDE)
       for net in (f"resnet{depth}", f"resnet{depth}_a", f"resnet{depth}_c", f"plain{depth}")
     ]
-    rows.append(Row(f"resnet{depth}", TABLE, "FLOPs", flops, measures.macs, because=STRIDE))
+    rows.append(
+      Row(f"resnet{depth}", TABLE, "FLOPs", STAGES[depth][-1], measures.macs, found=flops,
+          because=STRIDE)
+    )  # fmt: skip
   return rows
 
 
@@ -174,9 +177,7 @@ def _torchvision() -> list[Row]:
     *torchvision("resnet101", "ResNet101_Weights", "44549160", "7.801"),
     *torchvision("resnet152", "ResNet152_Weights", "60192808", "11.514"),
     *torchvision("resnext50_32x4d", "ResNeXt50_32X4D_Weights", "25028904", "4.23"),
-    *torchvision("resnext101_32x8d", "ResNeXt101_32X8D_Weights", "88791336", "16.414"),
     *torchvision("wide_resnet50_2", "Wide_ResNet50_2_Weights", "68883240", "11.398"),
-    *torchvision("wide_resnet101_2", "Wide_ResNet101_2_Weights", "126886696", "22.753"),
   ]
 
 

@@ -33,7 +33,8 @@ class Row(NamedTuple):
   paper: str  # the value as it is printed there
   ours: Measure
   unit: str = ""  # of UNITS, where the text does not say it or means another one
-  because: str = ""  # why ours is another; empty where it is the same
+  found: str = ""  # our value where it is another, in the manner of the paper's
+  because: str = ""  # why it is another
 
 
 class Entry(NamedTuple):
@@ -52,8 +53,8 @@ def check(rows: Iterable[Row]) -> list[Entry]:
   """Our value of every row, and whether it is the paper's. Each net is traced once at most.
 
   A number is equal when the paper's text is a rounding of it, text when it is the same. A
-  difference needs a reason; a reason for a difference that is none is as unexplained as a
-  difference without one.
+  difference is explained by a reason and the value that the reason is about: one without a reason,
+  one of another value, and a reason where nothing differs are unexplained.
 
   Raises:
     ValueError: a number of ours against text without one.
@@ -62,17 +63,22 @@ def check(rows: Iterable[Row]) -> list[Entry]:
 
 
 def _entry(row: Row) -> Entry:
-  ours, because = row.ours(row.net), row.because
-  same = ours == row.paper
-  if not isinstance(ours, str):
-    low, high = interval(row.paper, row.unit)
-    same = low <= ours <= high
-  if same:
+  ours, status, because = row.ours(row.net), UNEXPLAINED, row.because
+  if _same(row.paper, ours, row.unit):
     status = UNEXPLAINED if because else EQUAL
-    because = f"equal, so this is no reason: {because}" if because else ""
-  else:
-    status = DIFFERS if because else UNEXPLAINED
+    because = f"nothing differs, so this is no reason: {because}" if because else ""
+  elif because and _same(row.found, ours, row.unit):
+    status = DIFFERS
+  elif because:
+    because = f"this is no reason for another value than {row.found}: {because}"
   return Entry(row.net, row.source, row.cell, row.paper, ours, status, because)
+
+
+def _same(text: str, ours: Value, unit: str) -> bool:
+  if isinstance(ours, str):
+    return ours == text
+  low, high = interval(text, unit)
+  return low <= ours <= high
 
 
 def interval(text: str, unit: str = "") -> tuple[Fraction, Fraction]:
@@ -100,17 +106,18 @@ def interval(text: str, unit: str = "") -> tuple[Fraction, Fraction]:
   return (Fraction(digits) - half) * scale, (Fraction(digits) + half) * scale
 
 
-def torchvision(net: str, weights: str, params: str, gigaops: str) -> list[Row]:
+def torchvision(net: str, weights: str, params: str = "", gigaops: str = "") -> list[Row]:
   """What torchvision publishes of a net, beside its weights.
 
   Args:
     net: ours.
     weights: name of torchvision's enumeration of weights.
-    params: its "num_params".
-    gigaops: its "_ops": multiply-adds, in 10^9.
+    params: its "num_params"; empty where they are of another net.
+    gigaops: its "_ops": multiply-adds, in 10^9; empty likewise.
   """
-  source = f"torchvision, {weights}.IMAGENET1K_V1.meta"
-  return [
+  source = f"torchvision, {weights}.IMAGENET1K_V1"
+  cells = (
     Row(net, source, "num_params", params, measures.total),
-    Row(net, source, "_ops", gigaops, measures.macs, "G"),
-  ]
+    Row(net, source, "_ops, in 10^9", gigaops, measures.macs, "G"),
+  )
+  return [row for row in cells if row.paper]

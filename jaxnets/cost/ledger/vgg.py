@@ -30,8 +30,10 @@ TABLES = {
                    "conv3-512 conv3-512 conv3-512 conv3-512",
                    "conv3-512 conv3-512 conv3-512 conv3-512"), "144"),
 }  # fmt: skip
-POOLING = "five of 2x2 at stride 2"
-START = "so only A starts to train, and lends its layers to the others; net.weight_init=paper"
+START = (
+  "with it only A starts to train, and lends its layers to the others (section 3.1); "
+  "net.weight_init=paper has it"
+)
 HEAD = (("hidden1", "FC-4096"), ("hidden2", "FC-4096"), ("head", "FC-1000"))
 
 # Net -> the net of the paper that it is a variant of.
@@ -56,10 +58,10 @@ def _column(net: str) -> list[Row]:
     *(Row(net, f"{PAPER}, table 1", layer, cell, _linear(layer)) for layer, cell in HEAD),
     Row(net, f"{PAPER}, table 2", "parameters, in millions", parameters, measures.total, "M"),
     Row(net, f"{PAPER}, section 2.1", "image", "224x224x3", measures.image),
-    Row(net, f"{PAPER}, section 2.1", "windows of the max pooling", POOLING, _pools),
+    Row(net, f"{PAPER}, section 2.1", "max-pooling layers", "5 of 2x2, stride 2", _pools),
     Row(net, f"{PAPER}, section 3.1", "net.dropout", "0.5", axis("dropout")),
     Row(net, f"{PAPER}, section 3.1", "net.weight_init", "Gaussian, variance 0.01",
-        axis("weight_init"), because=START),
+        axis("weight_init"), found="he", because=START),
   ]  # fmt: skip
 
 
@@ -67,8 +69,10 @@ def _kernels() -> list[Row]:
   """Section 2.3: three 3x3 convolutions against one of 7x7, both of C channels."""
   place = f"{PAPER}, section 2.3"
   return [
-    Row("vgg16", place, "weights of three 3x3 layers of C channels", "27C^2", _stack),
-    Row("vgg16", place, "weights of one 7x7 layer of C channels", "49C^2", _large),
+    Row(
+      "vgg16", place, "weights of three 3x3 layers of C channels", "27C^2", _times_squares(_small)
+    ),
+    Row("vgg16", place, "weights of one 7x7 layer of C channels", "49C^2", _times_squares(_large)),
     Row("vgg16", place, "how many more those are", "81%", _more),
   ]
 
@@ -76,6 +80,7 @@ def _kernels() -> list[Row]:
 def _quoted() -> list[Row]:
   return [
     Row("vgg16", f"{RESNET}, section 4.1", "FLOPs", "15.3 billion", measures.macs,
+        found="15.47 billion",
         because="15.3 are the convolutions alone; VGG-19's 19.6 next to it are all layers"),
     Row("vgg16", f"{RESNET}, section 4.1", "FLOPs of the convolutions", "15.3 billion",
         measures.convolution_macs),
@@ -86,9 +91,10 @@ def _quoted() -> list[Row]:
 def _normalised() -> list[Row]:
   because = "batch normalisation is younger than the paper; as in torchvision, biases stay"
   return [
-    Row(net, f"{PAPER}, section 2.1", "net.norm", "none", axis("norm"), because=because)
+    Row(net, f"{PAPER}, section 2.1", "net.norm", "none", axis("norm"), found="batch",
+        because=because)
     for net in DERIVED
-  ]
+  ]  # fmt: skip
 
 
 def _torchvision() -> list[Row]:
@@ -125,29 +131,29 @@ def _linear(layer: str) -> measures.Measure:
 
 
 def _pools(net: str) -> str:
-  """POOLING, if it is so."""
   pools = [x.op.removeprefix("max pool ") for x in measures.layers(net) if "max pool" in x.op]
-  number = {5: "five"}.get(len(pools), str(len(pools)))
-  return f"{number} of {' and '.join(sorted(set(pools)))}".replace("/", " at stride ")
+  return f"{len(pools)} of {' or '.join(sorted(set(pools)))}".replace("/", ", stride ")
 
 
-def _per_square(net: str, stage: str, **fields) -> int:
-  """Weights of a stage's convolutions in squares of their channels, biases left out."""
-  side = nets.variant(net).image_size
-  built = nets.build(net, **fields)
+def _squares(net: str, **fields) -> float:
+  """Weights of the last stage's convolutions in squares of its channels, biases left out."""
+  built, side = nets.build(net, **fields), measures.side(net)
   params, _ = jax.eval_shape(lambda: built.init(jax.random.key(0), (1, side, side, 3)))
-  shapes = [layer["kernel"].shape for layer in params[stage].values()]
-  return sum(math.prod(shape) for shape in shapes) // shapes[0][-1] ** 2
+  shapes = [layer["kernel"].shape for layer in params["stage5"].values()]
+  return sum(math.prod(shape) for shape in shapes) / shapes[-1][-1] ** 2
 
 
-def _stack(net: str) -> str:
-  return f"{_per_square(net, 'stage5')}C^2"
+def _small(net: str) -> float:
+  return _squares(net)
 
 
-def _large(net: str) -> str:
-  return f"{_per_square(net, 'stage5', units=(1, 1, 1, 1, 1), kernel=7)}C^2"
+def _large(net: str) -> float:
+  return _squares(net, units=(1, 1, 1, 1, 1), kernel=7)
+
+
+def _times_squares(squares: measures.Measure) -> measures.Measure:
+  return lambda net: f"{squares(net):g}C^2"
 
 
 def _more(net: str) -> float:
-  stack, large = _stack(net), _large(net)
-  return 100 * (int(large[:-3]) / int(stack[:-3]) - 1)
+  return 100 * (_large(net) / _small(net) - 1)

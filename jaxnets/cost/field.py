@@ -58,7 +58,7 @@ class Window(NamedTuple):
   """What a value sees along one axis of the image: pixels that move along one axis of the value.
 
   Index i of that axis sees pixels stride * k + first .. stride * k + last. There k is i, or, while
-  a reshape has merged the axis with others, i // inner % count.
+  a reshape has merged the axis with others, i // inner % count: an axis of `count` indices is not.
   """
 
   image_axis: int
@@ -68,10 +68,6 @@ class Window(NamedTuple):
   last: int
   count: int
   inner: int = 1
-
-  def moves_along(self, size: int) -> bool:
-    """Whether k is the index of an axis of this size, which is not merged with others."""
-    return self.inner == 1 and self.count == size
 
 
 class Move(NamedTuple):
@@ -101,7 +97,8 @@ Rule = Callable[[Operation, int, int], Moves]
 def find_fields(program: Program, image: int, axes: Shape = (1, 2)) -> dict[int, Field]:
   """Field of every value that depends on an image, by the value's number.
 
-  In training batch norm sees the whole image: what tells is a program of `train=False`.
+  Of a net with batch norm only a pass with `train=False` tells: in training every unit after a norm
+  sees the whole image.
 
   Args:
     program: any, mostly of a forward pass.
@@ -126,7 +123,7 @@ def _field(view: View, shape: Shape, pixels: Shape) -> Field:
   """Along a merged axis a window has no place, and no stride: it counts as whole."""
   sides = [
     (w.last - w.first + 1, w.stride, -w.first)
-    if w is not None and w.moves_along(shape[w.axis])
+    if w is not None and w.count == shape[w.axis]
     else (whole, 0, 0)
     for w, whole in zip(view, pixels, strict=True)
   ]
@@ -213,7 +210,7 @@ def _moved(window: Window, move: Move, before: int, after: int) -> Window | None
   """
   if move == Move(move.axis) and before == after:
     return window._replace(axis=move.axis)
-  if not window.moves_along(before) or window.stride % move.holes:
+  if window.count != before or window.stride % move.holes:
     return None
   stride = window.stride // move.holes
   low, high = sorted((stride * move.low, stride * move.high))
@@ -281,8 +278,7 @@ def _regrouped(window: Window | None, before: Shape, after: Shape) -> Window | N
     parts = step // inner
     splits = step % inner == 0 and 1 < parts < count and count % parts == 0
     if splits and size % (count // parts) == 0:
-      move = Move(axis, parts, 0, parts - 1)
-      return _moved(window._replace(inner=1), move, count, count // parts)
+      return _moved(window, Move(axis, parts, 0, parts - 1), count, count // parts)
   return None
 
 

@@ -92,6 +92,8 @@ def match(
     tolerance = SECONDS_TOLERANCE if timed else TOLERANCE
   if not 0 < tolerance < 1:
     raise ConfigError(f"tolerance (={tolerance}) must be above 0 and below 1, such as {TOLERANCE}")
+  if then == axis:
+    raise ConfigError(f"then (={then!r}) must be another axis than the first, or none")
   values = fields | {name: _start(net, name, fields) for name in (axis, then) if name}
   facts = {"image_size": image_size, "channels": channels, "classes": classes, "batch": batch}
 
@@ -109,20 +111,20 @@ def match(
     return search, outcome
 
   search, outcome = solve(axis, values)
-  failure = _explain(search, outcome, net, axis, quantity, tolerance)
   nearest = _matched(net, axis, axis, values, search)
-  if then and abs(nearest.error) > tolerance:
+  if abs(nearest.error) <= tolerance:
+    return nearest
+  failure = _explain(search, outcome, net, axis, quantity, tolerance)
+  if then:
     for name, others in _second_tries(axis, then, nearest.fields):
       with contextlib.suppress(ConfigError):  # a nudged value that the net does not take
         found = _matched(net, axis, name, others, solve(name, others)[0])
         nearest = min(nearest, found, key=lambda one: abs(one.error))
       if abs(nearest.error) <= tolerance:
-        break
-    tried = f"{nearest.fields} is the nearest with both ({nearest.error:+.2%})"
+        return nearest
+    tried = f"Nearest with both is {nearest.fields} ({nearest.error:+.2%})"
     failure = f"{failure.splitlines()[0]}\n{tried}: give tolerance={_above(nearest.error)}"
-  if abs(nearest.error) > tolerance:
-    raise ConfigError(failure)
-  return nearest
+  raise ConfigError(failure)
 
 
 def cost_of(

@@ -49,8 +49,11 @@ def measure_live(program: Program, images: int = 1, batched: int = LITERAL) -> L
     images: what follows from the input `batched` counts this many times, as for a batch of so many.
     batched: number of an input that holds one image.
   """
-  written = _written(program)
-  sources, last = _lifetimes(program, written)
+  written, sources = _written(program)
+  last: dict[int, int] = {}
+  for i, operation in enumerate(program.operations):
+    if not written.isdisjoint(operation.writes):
+      last |= dict.fromkeys(sources[i], i)
   first, end = -1, len(program.operations)
   starts: dict[int, int] = {}
   for i, operation in enumerate(program.operations):
@@ -83,38 +86,34 @@ def _is_apart(operation: Operation) -> bool:
   return operation.body is not None or operation.name.startswith(APART)
 
 
-def _written(program: Program) -> set[int]:
-  """Numbers of the values that are written to memory."""
+def _written(program: Program) -> tuple[set[int], list[set[int]]]:
+  """Numbers of the values that are written to memory; and for every operation those of them that it
+  reads, itself or through what is fused into it.
+  """
   readers: dict[int, list[Operation]] = defaultdict(list)
   for operation in program.operations:
     for n in set(operation.reads):
       readers[n].append(operation)
   written = set()
+  outputs, sources = set(program.outputs), []
+  behind: dict[int, set[int]] = {n: {n} for n in program.inputs}
   for operation in program.operations:
+    found = set().union(*(behind.get(n, ()) for n in operation.reads))
+    sources.append(found)
     apart = _is_apart(operation) or operation.name.startswith(REDUCTIONS)
     for n in operation.writes:
       needed = apart or any(map(_is_apart, readers[n]))
-      dear = operation.name in DEAR and len(readers[n]) > 1
-      if (needed or dear) and operation.name not in VIEWS:
+      several = len(readers[n]) > 1 and (operation.name in DEAR or _is_sum(program, n, found))
+      if n in outputs or ((needed or several) and operation.name not in VIEWS):
         written.add(n)
-  results = {w for o in program.operations for w in o.writes}.intersection(program.outputs)
-  return written | results
-
-
-def _lifetimes(program: Program, written: set[int]) -> tuple[list[set[int]], dict[int, int]]:
-  """For every operation the written values that it reads, itself or through what is fused into it;
-  for every value the number of the last operation that does.
-  """
-  behind: dict[int, set[int]] = {n: {n} for n in program.inputs}
-  sources, last = [], {}
-  for i, operation in enumerate(program.operations):
-    found = set().union(*(behind.get(n, ()) for n in operation.reads))
-    sources.append(found)
-    for n in operation.writes:
       behind[n] = {n} if n in written else found
-    if not written.isdisjoint(operation.writes):
-      last |= dict.fromkeys(found, i)
-  return sources, last
+  return written, sources
+
+
+def _is_sum(program: Program, number: int, found: set[int]) -> bool:
+  """Whether a value is made of several as large as itself: each reader would have to read them."""
+  size = bytes_of(program.values[number])
+  return sum(bytes_of(program.values[n]) >= size for n in found) > 1
 
 
 def _inside(operation: Operation) -> int:

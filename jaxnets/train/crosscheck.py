@@ -9,6 +9,7 @@ import jax
 from jaxnets import kernels
 from jaxnets.cost.operation import elementwise_of, macs_of
 from jaxnets.cost.program import Program, trace, walk
+from jaxnets.train.compiled import total_bytes
 from jaxnets.train.estimate import Estimate, abstract_batch, forward_of, make_step
 
 # XLA counts these apart, as "transcendentals".
@@ -88,14 +89,3 @@ def crosscheck(estimate: Estimate) -> dict[str, Any]:
     "memory": {"train": total_bytes(train), "forward": total_bytes(inference)},
     "seconds": time.monotonic() - start,
   }
-
-
-def total_bytes(compiled: Any) -> int:
-  """Arguments, results and temporary values of a compiled program; shared ones once."""
-  sizes = compiled.memory_analysis()
-  return (
-    sizes.argument_size_in_bytes
-    + sizes.output_size_in_bytes
-    - sizes.alias_size_in_bytes
-    + sizes.temp_size_in_bytes
-  )

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from jaxnets import kernels, memory, nets, runs
+from jaxnets import kernels, nets, runs
 from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
@@ -19,6 +19,7 @@ from jaxnets.errors import DivergedError, StoppedError
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
 from jaxnets.train.checkpoint import Checkpoints
+from jaxnets.train.compiled import compile_step
 from jaxnets.train.evaluate import evaluate, protocol
 from jaxnets.train.experiment import Experiment, build, load
 from jaxnets.train.progress import reporter
@@ -84,7 +85,7 @@ def train(
       range(start + 1, experiment.steps + 1), training_batches(experiment, start), strict=False
     ):
       if step_function is None:
-        step_function = compiled(experiment.train_step, state, batch, key)
+        step_function = compile_step(experiment.train_step, state, batch, key)
         since = time.monotonic()
       state, metrics = step_function(state, batch, key)
       pending.append(metrics)
@@ -152,18 +153,6 @@ def training_batches(experiment: Experiment, start: int) -> Iterator[dict[str, A
     crop=Crop(crop, section.crop_area, section.crop_aspect, section.scales),
   )
   return (meshes.global_batch(experiment.mesh, batch) for batch in batches)
-
-
-def compiled(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-  """The jitted function, compiled for these arguments, saying how long that took."""
-  log.info("compiling the train step ...")
-  start = time.monotonic()
-  program = function.lower(*arguments).compile()
-  sizes = program.memory_analysis()
-  if sizes is not None and jax.default_backend() == "cpu":
-    memory.give_back_beyond(sizes.argument_size_in_bytes + sizes.temp_size_in_bytes)
-  log.info("compiled in %.1f s", time.monotonic() - start)
-  return program
 
 
 def learning_rate(experiment: Experiment, state: State, step: int) -> float:

@@ -177,7 +177,7 @@ def random_module(rng):
 @pytest.mark.parametrize("seed", range(50))
 def test_the_field_of_a_random_net_is_what_the_gradient_of_a_unit_reaches(seed):
   rng = np.random.default_rng(seed)
-  net = chain([random_module(rng) for _ in range(3)])
+  net = chain([random_module(rng) for _ in range(rng.integers(2, 4))])
   field = field_of(lambda x: net(x, lax.max), 1, 400, 400, 1)
   (row, column), starts, sides = inner_unit(field)
   assert field_of(lambda x: net(x, lax.max), 1, *sides, 1) == field
@@ -284,6 +284,11 @@ def product(x):
   return jnp.einsum("bhwc,bdwh->bhwcd", 1 + x, y)[..., 0]
 
 
+def multiplied_from_the_left(x):
+  y = lax.dot_general(jnp.ones((2, 1)), x, (((1,), (3,)), ((), ())))
+  return jnp.transpose(y, (1, 2, 3, 0))
+
+
 def on_channels(x):
   """Operations on channels alone, and such as change the number of axes."""
   x = jnp.concatenate([x, x], -1)
@@ -311,7 +316,7 @@ def swapped_in_a_scan(x):
 
 
 def stacked_by_a_scan(x):
-  """What each of two rounds gives, summed."""
+  """What each of three rounds begins with, summed."""
 
   def layer(x, _):
     return convolve(x, 1, 3, padding=((0, 0), (1, 1))), x
@@ -339,6 +344,7 @@ CASES = {
   "split by a reshape": (lambda x: x.reshape(-1, 6, 2, 10, 1).sum(2), (2, 2, 0), (1, 1, 0)),
   "general pooling": (general_pool, (3, 2, 1), (1, 1, 0)),
   "matrix product": (lambda x: x @ jnp.ones((1, 2)), (1, 1, 0), (1, 1, 0)),
+  "product from the left": (multiplied_from_the_left, (1, 1, 0), (1, 1, 0)),
   "product": (product, (3, 1, 1), (1, 1, 0)),
   "channels": (on_channels, (1, 1, 0), (1, 1, 0)),
   "halves": (lambda x: jnp.concatenate([x[:, :5], x[:, 5:]], 1), (1, 1, 0), (1, 1, 0)),
@@ -360,17 +366,36 @@ def test_a_unit_sees_its_window_and_nothing_else(case):
   assert_sees(field, seen_pixels(function))
 
 
-def test_between_the_pixels_of_a_transposed_convolution_windows_end_where_some_unit_does():
-  """Each unit sees one or two pooled pixels, at one side or at both."""
+@pytest.mark.parametrize(
+  ("upsample", "height", "width"),
+  [
+    (lambda x: convolve(x, 3, 2, padding=((1, 1), (1, 1)), holes=(2, 2)), (4, 1, 1), (3, 1, 1)),
+    (lambda x: lax.pad(x, 0.0, ((0, 0, 0), (1, 0, 1), (0, 0, 1), (0, 0, 0))), (2, 1, 1), (2, 1, 0)),
+  ],
+)
+def test_between_holes_windows_end_where_that_of_some_unit_does(upsample, height, width):
+  """As in a transposed convolution, where units see fewer values on one side or on the other."""
 
   def upsampled(x):
-    return convolve(pool(x, lax.add, (2, 2), (2, 2)), 3, 2, padding=((1, 1), (1, 1)), holes=(2, 2))
+    return upsample(pool(x, lax.add, (2, 2), (2, 2)))
 
   field = field_of(upsampled, 1, *SIDES, 1)
-  assert field == ((4, 3), (1, 1), (1, 1))
+  assert field == Field(*zip(height, width, strict=True))
   assert_sees(field, seen_pixels(upsampled), exact=False)
-  # Between the pixels of the image itself, windows would move by halves of a pixel.
-  assert field_of(lambda x: convolve(x, 3, 3, holes=(2, 2)), 1, *SIDES, 1).text == "image"
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_windows_that_would_move_by_halves_of_a_pixel_are_whole(stride):
+  def upsampled(x):
+    return convolve(x[:, ::stride, ::stride], 3, 3, holes=(2, 2))
+
+  assert field_of(upsampled, 1, *SIDES, 1) == (SIDES, (0, 0), (0, 0))
+
+
+def slices_of_their_own(x):
+  """Of every image another part."""
+  starts = jnp.arange(len(x)) % 9
+  return jax.vmap(functools.partial(lax.dynamic_slice_in_dim, slice_size=4))(x, starts)
 
 
 ALONG = {
@@ -381,6 +406,8 @@ ALONG = {
   "gather": lambda x: x[:, jnp.array([1, 2, 5])],
   "dynamic slice": lambda x: lax.dynamic_slice_in_dim(x, 2, 3, 1),
   "dynamic update": lambda x: lax.dynamic_update_slice(x, x[:, :3], (0, 2, 0, 0)),
+  "repeated row": lambda x: x + pool(x, lax.add, (12, 1), (1, 1)),
+  "slices apart": slices_of_their_own,
   "one row": lambda x: x[:, 3][:, None],
   "tiles": lambda x: jnp.tile(x, (1, 2, 1, 1)),
   "twice": lambda x: jnp.concatenate([x, x], 1),
@@ -414,7 +441,20 @@ def growing(rounds):
 
 
 def one_of_two(x):
-  return lax.cond(x[0, 0, 0, 0] > 0, lambda: 2 * x, lambda: convolve(x, 1, 1))
+  """Written out, the dearer branch sees nothing."""
+  return lax.cond(x[0, 0, 0, 0] > 0, lambda: x, lambda: convolve(jnp.ones_like(x), 1, 1))
+
+
+def correlated_with_the_image(x):
+  numbers = ("NHWC", "HWIO", "NHWC")
+  kernel = x[0, :, :, :, None]
+  return lax.conv_general_dilated(
+    jnp.ones((12, 20, 20, 1)), kernel, (1, 1), "VALID", None, None, numbers
+  )
+
+
+def reordered_rows(x):
+  return jnp.zeros_like(x).at[:, np.arange(12)[::-1]].set(x)
 
 
 WHOLE = {
@@ -423,7 +463,8 @@ WHOLE = {
   "dense layer": lambda x: x.reshape(x.shape[0], -1) @ jnp.ones((120, 2)),
   "group norm": group_norm,
   "batch norm in training": batch_norm_in_training,
-  "kernels made of the image": lambda x: convolve(jnp.ones_like(x), 1, 1) * x.sum(),
+  "kernel made of the image": correlated_with_the_image,
+  "scattering": reordered_rows,
   "choice by the image": one_of_two,
   "unknown loop": lambda x: lax.while_loop(lambda x: x.sum() < 9, lambda x: x + 1, x),
   "unknown operation": lambda x: jnp.fft.fft(x, axis=3).real,
@@ -436,16 +477,6 @@ def test_what_mixes_all_pixels_sees_the_image(case):
   field = field_of(WHOLE[case], 1, *SIDES, 1)
   assert field == (SIDES, (0, 0), (0, 0))
   assert (field.whole, field.text) == (True, "image")
-
-
-def test_a_kernel_made_of_the_image_sees_all_of_it():
-  def correlate(x):
-    kernel = x[0, :3, :3, :, None]
-    return lax.conv_general_dilated(
-      x, kernel, (1, 1), "VALID", None, None, ("NHWC", "HWIO", "NHWC")
-    )
-
-  assert field_of(correlate, 1, *SIDES, 1).text == "image"
 
 
 def test_a_long_loop_is_followed_up_to_a_limit_and_then_seen_whole(monkeypatch):

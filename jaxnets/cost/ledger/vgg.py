@@ -69,10 +69,8 @@ def _kernels() -> list[Row]:
   """Section 2.3: three 3x3 convolutions against one of 7x7, both of C channels."""
   place = f"{PAPER}, section 2.3"
   return [
-    Row(
-      "vgg16", place, "weights of three 3x3 layers of C channels", "27C^2", _times_squares(_small)
-    ),
-    Row("vgg16", place, "weights of one 7x7 layer of C channels", "49C^2", _times_squares(_large)),
+    Row("vgg16", place, "weights of three 3x3 layers of C channels", "27C^2", _printed(_small)),
+    Row("vgg16", place, "weights of one 7x7 layer of C channels", "49C^2", _printed(_large)),
     Row("vgg16", place, "how many more those are", "81%", _more),
   ]
 
@@ -151,7 +149,7 @@ def _large(net: str) -> float:
   return _squares(net, units=(1, 1, 1, 1, 1), kernel=7)
 
 
-def _times_squares(squares: measures.Measure) -> measures.Measure:
+def _printed(squares: measures.Measure) -> measures.Measure:
   return lambda net: f"{squares(net):g}C^2"
 
 

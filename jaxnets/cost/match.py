@@ -224,7 +224,8 @@ def _start(net: str, axis: str, fields: dict[str, Any]) -> Value:
       f"net.{axis} (={fields[axis]!r}) is given and is to be solved for\n"
       "Leave it out, or solve another axis"
     )
-  return axes[axis]
+  # Steps are factors, which lead nowhere from 0.
+  return axes[axis] or (1 if isinstance(axes[axis], int) else 0.5)
 
 
 def _explain(
@@ -243,15 +244,16 @@ def _explain(
   def said(value: Value) -> str:
     cost = search.costs[value]
     shortest = min((v for v in search.costs if search.costs[v] == cost), key=lambda v: len(repr(v)))
-    return f"{shortest} gives {number(cost)} ({search.error(value):+.2%})"
+    return f"{number(cost)} at {shortest}"
 
-  wanted = f"net.{axis} of {net} cannot give {number(search.target)} {quantity}"
+  name = quantity.replace("macs", "MACs")
+  wanted = f"net.{axis} of {net} cannot give {number(search.target)} {name}"
   by_cost = sorted(search.costs, key=lambda value: search.costs[value])
   first, last = by_cost[0], by_cost[-1]
   if outcome == "flat":
     return (
-      f"{wanted}: it has no influence, {min(by_cost)} as {max(by_cost)} gives "
-      f"{number(search.costs[first])}\nSolve an axis that has, such as width"
+      f"{wanted}: it has no influence, there are {number(search.costs[first])} at {min(by_cost)} "
+      f"and at {max(by_cost)}\nSolve an axis that has, such as width"
     )
   if outcome == "end":
     most = f"most is {said(last)}" if search.error(first) < 0 else f"least is {said(first)}"
@@ -262,7 +264,8 @@ def _explain(
   second = "bottleneck" if axis == "width" and "bottleneck" in nets.axes(net) else "width"
   also = "" if axis == second else f', or a second axis: then="{second}"'
   return (
-    f"{wanted} within {tolerance:.2g}: it steps over it, {said(under)} and {said(over)}\n"
+    f"{wanted} within {tolerance:.2g}, its steps are coarser: {said(under)} "
+    f"({search.error(under):+.2%}), {said(over)} ({search.error(over):+.2%})\n"
     f"Give tolerance={_above(nearest)}{also}"
   )
 

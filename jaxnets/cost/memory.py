@@ -1,7 +1,7 @@
 """The memory of a traced program: what lives when, and what the backward pass keeps.
 
 XLA writes a value to memory where something that it cannot fuse reads it: a convolution, a matrix
-product, a window, a call of C++; what such operations and reductions give is written too. All else
+product, a window, a CPU's kernel; what such operations and reductions give is written too. All else
 is computed inside its readers. Values live from the operation that writes them to the last that
 reads them, in the order of the trace; what follows from the arguments alone is written first.
 """
@@ -18,13 +18,16 @@ from jaxnets.cost.program import LITERAL, Program
 APART = (
   "conv_general", "dot_general", "ffi_call", "pallas_call", "reduce_window", "select_and_",
   "scatter", "gather", "sort", "top_k", "cum", "rng", "random_bits", "threefry", "scan", "while",
-  "cond", "custom",
+  "cond", "custom", "jit",
 )  # fmt: skip
 REDUCTIONS = ("reduce_", "arg")
 # Too dear for XLA to compute in each of several readers.
 DEAR = frozenset(
   ("exp", "exp2", "log", "log1p", "expm1", "tanh", "logistic", "erf", "sqrt", "rsqrt", "div", "pow")
 )
+# What the kernels of `kernels.norm` and `kernels.pool` are given and only their common forms read,
+# by its place: the sum that followed a norm, or what it gave; the image that was pooled.
+UNREAD = {"kernel__batch_norm_gradient": 3, "kernel__max_pool_gradient": 0}
 VIEWS = frozenset(("reshape", "squeeze", "expand_dims"))  # the same bytes in another shape
 
 
@@ -70,7 +73,7 @@ def measure_live(program: Program, images: int = 1, batched: int = LITERAL) -> L
   dying: dict[int, list[int]] = defaultdict(list)
   for n in starts:
     dying[last.get(n, starts[n])].append(n)
-  living = sum(sizes[n] for n, start in starts.items() if start == first)
+  living = sum(sizes[n] for n, start in starts.items() if start == first) + _folded(program)
   peak, where = living, "at the start"
   for i, operation in enumerate(program.operations):
     new = [n for n in operation.writes if starts.get(n) == i]
@@ -92,13 +95,13 @@ def _written(program: Program) -> tuple[set[int], list[set[int]]]:
   """
   readers: dict[int, list[Operation]] = defaultdict(list)
   for operation in program.operations:
-    for n in set(operation.reads):
+    for n in set(_reads(operation)):
       readers[n].append(operation)
   written = set()
   outputs, sources = set(program.outputs), []
   behind: dict[int, set[int]] = {n: {n} for n in program.inputs}
   for operation in program.operations:
-    found = set().union(*(behind.get(n, ()) for n in operation.reads))
+    found = set().union(*(behind.get(n, ()) for n in _reads(operation)))
     sources.append(found)
     apart = _is_apart(operation) or operation.name.startswith(REDUCTIONS)
     for n in operation.writes:
@@ -110,10 +113,26 @@ def _written(program: Program) -> tuple[set[int], list[set[int]]]:
   return written, sources
 
 
+def _reads(operation: Operation) -> tuple[int, ...]:
+  unread = UNREAD.get(operation.params.get("name", ""))
+  if unread is None:
+    return operation.reads
+  return operation.reads[:unread] + operation.reads[unread + 1 :]
+
+
 def _is_sum(program: Program, number: int, found: set[int]) -> bool:
   """Whether a value is made of several as large as itself: each reader would have to read them."""
   size = bytes_of(program.values[number])
   return sum(bytes_of(program.values[n]) >= size for n in found) > 1
+
+
+def _folded(program: Program) -> int:
+  """Bytes of the kernels that a CPU's layers scale by their norms; XLA makes all of them first."""
+  return sum(
+    bytes_of(operation.takes[1])
+    for operation in program.operations
+    if operation.params.get("name") == "kernel_conv_normalised"
+  )
 
 
 def _inside(operation: Operation) -> int:

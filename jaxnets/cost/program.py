@@ -110,6 +110,10 @@ class _Writer:
       self.places[key] = _join(scope, names), backward
     return self.places[key]
 
+  def is_kernel(self, params: dict[str, Any]) -> bool:
+    """Whether a call is one of `kernels.forms.choose`, and the program that of a CPU."""
+    return self.platform == "cpu" and params.get("name", "").startswith("kernel_")
+
   def write(
     self, jaxpr: Any, given: Sequence[int], scope: tuple[str, ...], backward: bool, times: int
   ) -> tuple[int, ...]:
@@ -131,7 +135,7 @@ class _Writer:
       gradient = backward or is_gradient
       reads = tuple(map(number, equation.invars))
       called = None
-      if name in CALLS:
+      if name in CALLS and not self.is_kernel(params):
         called = params[CALLS[name]]
       elif name == "cond":
         branch = by_platform.get(equation.invars[0])

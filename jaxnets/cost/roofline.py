@@ -121,8 +121,8 @@ def _work(program: Program, device: Device, inputs: set[int], outputs: set[int])
   given = {n for o in program.operations if _ends_chains(o) for n in o.writes}
   moved += sum(sizes[n] for n in outputs - given - set(program.inputs))
   # An input that goes into no heavy operation is read by what is fused with one.
-  picked = _picked(program)
-  moved += sum(picked.get(n, 0) for n in inputs if not wanted.get(n))
+  picked, used = _picked(program), _wanted(program, sizes, set(program.outputs))
+  moved += sum(picked.get(n, 0) for n in inputs if not used.get(n))
   return _Work(max(seconds, moved / device.bandwidth), compute, flops, moved)
 
 

@@ -61,6 +61,8 @@ def bracket(search: Search, power: float) -> Outcome:
       goes_up = high / start <= start / low
     end = high if goes_up else low
     value = _beyond(search, end, goes_up, power)
+    if value is None and low == high:  # which way cost rises is not known yet
+      value = _beyond(search, end, not goes_up, power)
     if value is None:
       return "end" if change else "flat"
     if change and costs[value] == costs[end] and max(value / end, end / value) >= NO_CHANGE:

@@ -153,24 +153,28 @@ def _conv_backward(geometry, relu, kept, dy):
   def own_kernel_gradient(image, dy):
     return own.conv_kernel_gradient(geometry, kernel.shape, bias is not None, image, dy)
 
-  def plain_image_gradient(dy, kernel):
-    return _transpose(lambda x: plain.cross_correlate(geometry, x, kernel), image, dy)
-
-  def plain_kernel_gradient(image, dy):
-    dkernel = _transpose(lambda w: plain.cross_correlate(geometry, image, w), kernel, dy)
-    return dkernel, None if bias is None else dy.sum((0, 1, 2))
-
-  dimage = forms.choose(own_image_gradient, plain_image_gradient, dy, kernel)
-  dkernel, dbias = forms.choose(own_kernel_gradient, plain_kernel_gradient, image, dy)
+  image_gradient = functools.partial(_image_gradient, geometry, image.shape)
+  kernel_gradient = functools.partial(_kernel_gradient, geometry, kernel.shape, bias is not None)
+  dimage = forms.choose(own_image_gradient, image_gradient, dy, kernel)
+  dkernel, dbias = forms.choose(own_kernel_gradient, kernel_gradient, image, dy)
   return dimage, dkernel, dbias
 
 
 _conv.defvjp(_conv_forward, _conv_backward)
 
 
-def _transpose(function, like: jax.Array, dy: jax.Array) -> jax.Array:
-  """The gradient of a linear function of an array like `like`."""
-  return jax.linear_transpose(function, jax.ShapeDtypeStruct(like.shape, like.dtype))(dy)[0]
+def _image_gradient(geometry, shape, dy, kernel):
+  return _transpose(lambda x: plain.cross_correlate(geometry, x, kernel), shape, dy)
+
+
+def _kernel_gradient(geometry, shape, biased, image, dy):
+  dkernel = _transpose(lambda w: plain.cross_correlate(geometry, image, w), shape, dy)
+  return dkernel, dy.sum((0, 1, 2)) if biased else None
+
+
+def _transpose(function, shape: tuple[int, ...], dy: jax.Array) -> jax.Array:
+  """The gradient of a linear function of an array of that shape."""
+  return jax.linear_transpose(function, jax.ShapeDtypeStruct(shape, dy.dtype))(dy)[0]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))

@@ -76,7 +76,10 @@ def _decided() -> str:
 
 @contextlib.contextmanager
 def assumed(name: str) -> Iterator[None]:
-  """Traces inside have this form, whether it can be had or not; nothing is compiled or loaded."""
+  """Traces inside are to be read, not to be run, and have this form, whether it can be had or not.
+
+  Nothing is compiled or loaded; see `choose`.
+  """
   _assumed.append(name)
   try:
     yield
@@ -121,5 +124,25 @@ def on_cpu_form() -> ModuleType:
 
 
 def choose(cpu: Callable[..., Any], plain: Callable[..., Any], *arguments: Any) -> Any:
-  """`cpu` of the arguments in programs for a CPU, `plain` of them in all others."""
-  return lax.platform_dependent(*arguments, cpu=cpu, default=plain)
+  """`cpu` of the arguments in programs for a CPU, `plain` of them in all others.
+
+  Inside `assumed` it is `plain` of them as one call named "kernel_" and `plain`'s name: a program
+  to be read, in which one sees both what is computed and that a CPU does it at once. What is left
+  of `plain` when its partial arguments are taken away must be a function of a module, and those
+  hashable: then calls of one kind are traced once.
+  """
+  if not _assumed:
+    return lax.platform_dependent(*arguments, cpu=cpu, default=plain)
+  function, given = plain, ()
+  if isinstance(plain, functools.partial):
+    function, given = plain.func, plain.args
+  return _kernel(function)(given, *arguments)
+
+
+@functools.cache
+def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+  def call(given, *arguments):
+    return function(*given, *arguments)
+
+  call.__name__ = f"kernel_{function.__name__}"
+  return jax.jit(call, static_argnums=0)

@@ -84,12 +84,14 @@ def _batch_norm_forward(group, epsilon, relu, x, scale, bias, add):
 
 
 def _batch_norm_backward(group, epsilon, relu, kept, gradients):
-  def backward(kept, gradients):
-    function = functools.partial(plain.batch_norm, group, epsilon, relu)
-    return jax.vjp(function, *kept[:4])[1](gradients)
-
   own = functools.partial(_normalise_batch_gradient, group, epsilon, relu)
-  return forms.choose(own, backward, kept, gradients)
+  other = functools.partial(_batch_norm_gradient, group, epsilon, relu)
+  return forms.choose(own, other, kept, gradients)
+
+
+def _batch_norm_gradient(group, epsilon, relu, kept, gradients):
+  function = functools.partial(plain.batch_norm, group, epsilon, relu)
+  return jax.vjp(function, *kept[:4])[1](gradients)
 
 
 _batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
@@ -154,11 +156,12 @@ def _response_norm(constants, image):
 
 
 def _response_norm_backward(constants, image, dy):
-  def backward(image, dy):
-    return jax.vjp(functools.partial(plain.response_norm, constants), image)[1](dy)[0]
-
   own = functools.partial(forms.on_cpu_form().response_norm_gradient, constants)
-  return (forms.choose(own, backward, image, dy),)
+  return (forms.choose(own, functools.partial(_response_norm_gradient, constants), image, dy),)
+
+
+def _response_norm_gradient(constants, image, dy):
+  return jax.vjp(functools.partial(plain.response_norm, constants), image)[1](dy)[0]
 
 
 _response_norm.defvjp(

@@ -79,23 +79,25 @@ def _max_pool(windows, image):
 
 def _max_pool_forward(windows, image):
   """The result, and where in its window each value was found, uint8."""
-
-  def other(image):  # whose gradient finds the places itself
-    out = plain.max_pool(windows, image)
-    return out, jnp.zeros(out.shape, jnp.uint8)
-
   own = functools.partial(forms.on_cpu_form().max_pool_with_places, windows)
-  out, places = forms.choose(own, other, image)
+  out, places = forms.choose(own, functools.partial(_max_pool_without_places, windows), image)
   return out, (image, places)
 
 
-def _max_pool_backward(windows, kept, dy):
-  def backward(image, places, dy):
-    del places
-    return jax.vjp(functools.partial(plain.max_pool, windows), image)[1](dy)[0]
+def _max_pool_without_places(windows, image):
+  """Where the gradient finds the places itself."""
+  out = plain.max_pool(windows, image)
+  return out, jnp.zeros(out.shape, jnp.uint8)
 
+
+def _max_pool_backward(windows, kept, dy):
   own = functools.partial(forms.on_cpu_form().max_pool_gradient, windows)
-  return (forms.choose(own, backward, *kept, dy),)
+  return (forms.choose(own, functools.partial(_max_pool_gradient, windows), *kept, dy),)
+
+
+def _max_pool_gradient(windows, image, places, dy):
+  del places
+  return jax.vjp(functools.partial(plain.max_pool, windows), image)[1](dy)[0]
 
 
 _max_pool.defvjp(_max_pool_forward, _max_pool_backward)
@@ -108,13 +110,13 @@ def _average_pool(windows, image):
 
 
 def _average_pool_backward(windows, image, dy):
-  like = jax.ShapeDtypeStruct(image.shape, image.dtype)
+  own = functools.partial(forms.on_cpu_form().average_pool_gradient, windows, image.shape)
+  return (forms.choose(own, functools.partial(_average_pool_gradient, windows, image.shape), dy),)
 
-  def backward(dy):
-    return jax.linear_transpose(functools.partial(plain.average_pool, windows), like)(dy)[0]
 
-  own = functools.partial(forms.on_cpu_form().average_pool_gradient, windows, like.shape)
-  return (forms.choose(own, backward, dy),)
+def _average_pool_gradient(windows, shape, dy):
+  like = jax.ShapeDtypeStruct(shape, dy.dtype)
+  return jax.linear_transpose(functools.partial(plain.average_pool, windows), like)(dy)[0]
 
 
 _average_pool.defvjp(

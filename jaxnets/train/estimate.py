@@ -11,7 +11,7 @@ from jaxnets import cost, kernels, nets
 from jaxnets.config import Config
 from jaxnets.cost.field import Field, find_fields
 from jaxnets.cost.memory import bytes_of, measure_live
-from jaxnets.cost.program import Program, read, record
+from jaxnets.cost.program import Program, read, record, trace
 from jaxnets.train.experiment import build_optimiser, check_divisible, name_net
 from jaxnets.train.state import State, init_state
 from jaxnets.train.step import Batch, TrainStep, make_gradient, make_train_step
@@ -157,10 +157,16 @@ def trace_gradient(subject: Subject, net: nets.Net, state: State) -> tuple[Progr
   gradient = make_gradient(net, label_smoothing=subject.config.train.label_smoothing)
   targets = jax.ShapeDtypeStruct((part, subject.classes), "float32")
   labels = jax.ShapeDtypeStruct((part,), "int32")
-  jaxpr, paths = record(
-    gradient, state.params, state.stats, _prepared(subject, part), targets, labels, _key()
-  )
-  return read(jaxpr, paths), read(jaxpr, paths, subject.platform), part
+  arguments = (state.params, state.stats, _prepared(subject, part), targets, labels, _key())
+  jaxpr, paths = record(gradient, *arguments)
+  here = read(jaxpr, paths, subject.platform)
+  if subject.platform == "cpu" and net.fields.get("remat"):
+    # XLA finds that a value is computed twice and keeps it: on CPUs remat saves no memory.
+    config = subject.config.copy_and_resolve_references()
+    config.net.remat = ()
+    keeping = make_gradient(name_net(config, subject.classes))
+    here = trace(keeping, *arguments, platform="cpu")
+  return read(jaxpr, paths), here, part
 
 
 def measure_memory(

@@ -113,6 +113,12 @@ def test_a_chain_is_read_and_written_where_it_is_narrowest():
   assert at(function, x, v, w).bytes == 2 * (40 + 30) + middle + middle + 42 + 2 * 8 * 7
 
 
+def test_an_input_is_read_once_as_wide_as_it_is():
+  got = at(lambda x, w: x.astype(w.dtype) @ w, array(8, 5), array(5, 7, dtype="bfloat16"))
+  assert got.bytes == 4 * 40 + 2 * (35 + 56)
+  assert got.compulsory_seconds == got.bytes / 100
+
+
 def test_a_chain_to_an_output_is_one_write():
   def function(x, w):
     return jnp.maximum(x @ w, 0) * 3
@@ -194,12 +200,12 @@ def test_a_scan_takes_its_rounds():
   assert math.isclose(loop.bound_seconds, 11 * round_.bound_seconds)
 
 
-def test_the_sequence_that_a_scan_gives_is_written_and_its_own_state_is_not():
-  def function(x, constant, sequence):
-    return lax.scan(lambda carry, s: (carry + s, carry * s * constant), x, sequence)[1]
+def test_sequences_of_a_scan_move_and_what_it_holds_does_not():
+  def function(x, constant, w, sequence):
+    return lax.scan(lambda carry, s: (carry + s, carry * constant), x, sequence @ w)[1]
 
-  got = at(function, array(5), array(5), array(11, 5))
-  assert got.bytes == 4 * (11 * 5 + 11 * 5 + 5 + 5)
+  got = at(function, array(5), array(5), array(5, 5), array(11, 5))
+  assert got.bytes == 4 * ((55 + 25 + 55) + 11 * (5 + 5))
 
 
 def test_a_loop_does_not_hide_behind_a_product():

@@ -1,0 +1,1 @@
+"""What is told of these nets, as sentences that are checked."""

@@ -9,7 +9,7 @@ Images are [batch, height, width, channels], convolution kernels [height, width,
 """
 
 from jaxnets.kernels.conv import conv, conv_normalised
-from jaxnets.kernels.forms import assumed, describe, foreseen
+from jaxnets.kernels.forms import assumed, describe, foreseen, is_read
 from jaxnets.kernels.norm import batch_norm, local_response_norm
 from jaxnets.kernels.plain import NO_PADDING, Padding, batch_moments, normalise
 from jaxnets.kernels.pool import adaptive_average_pool, average_pool, max_pool
@@ -26,6 +26,7 @@ __all__ = [
   "conv_normalised",
   "describe",
   "foreseen",
+  "is_read",
   "local_response_norm",
   "max_pool",
   "normalise",

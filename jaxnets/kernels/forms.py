@@ -87,6 +87,11 @@ def assumed(name: str) -> Iterator[None]:
     _assumed.pop()
 
 
+def is_read() -> bool:
+  """Whether what is traced now will only be read; see `assumed`."""
+  return bool(_assumed)
+
+
 def foreseen(platform: str) -> str:
   """The form that a process on such devices would have, found without compiling anything.
 

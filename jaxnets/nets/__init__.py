@@ -101,12 +101,9 @@ def build(
   def init(key, shape):
     import jax.numpy as jnp
 
-    from jaxnets import kernels
-
     if len(shape) != 4:
       raise ValueError(f"shape (={shape}) must be [batch, height, width, channels]")
-    # What the layers give is not wanted: they need no fast form.
-    with _plain_errors(name, fields), kernels.assumed("definition"):
+    with _plain_errors(name, fields):
       variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
     return variables["params"], variables.get("batch_stats", {})
 

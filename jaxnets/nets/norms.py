@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from jaxnets import kernels
 from jaxnets.errors import ConfigError
+from jaxnets.nets.learned import Initialiser, learned
 
 
 class Moments(NamedTuple):
@@ -61,12 +62,12 @@ class BatchNorm(nn.Module):
   group: int = 0
   momentum: float = 0.9
   epsilon: float = 1e-5
-  scale_init: Callable[..., jax.Array] = nn.initializers.ones
+  scale_init: Initialiser = nn.initializers.ones
 
   def setup(self):
     shape = (self.channels,)
-    self.scale = self.param("scale", self.scale_init, shape)
-    self.bias = self.param("bias", nn.initializers.zeros, shape)
+    self.scale = learned(self, "scale", self.scale_init, shape)
+    self.bias = learned(self, "bias", nn.initializers.zeros, shape)
     self.mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
     self.variance = self.variable("batch_stats", "variance", jnp.ones, shape)
 
@@ -102,7 +103,7 @@ class GroupNorm(nn.Module):
 
   groups: int = 32
   epsilon: float = 1e-5
-  scale_init: Callable[..., jax.Array] = nn.initializers.ones
+  scale_init: Initialiser = nn.initializers.ones
 
   @nn.compact
   def __call__(
@@ -113,8 +114,8 @@ class GroupNorm(nn.Module):
     # Two channels or more in each: on maps of one pixel a group of one value would be all zeros.
     most = max(1, min(self.groups, channels // 2))
     groups = next(g for g in range(most, 0, -1) if channels % g == 0)
-    scale = self.param("scale", self.scale_init, (channels,))
-    bias = self.param("bias", nn.initializers.zeros, (channels,))
+    scale = learned(self, "scale", self.scale_init, (channels,))
+    bias = learned(self, "bias", nn.initializers.zeros, (channels,))
     grouped = x.reshape(x.shape[0], -1, groups, channels // groups).astype(jnp.float32)
     mean = grouped.mean((1, 3), keepdims=True)
     variance = jnp.square(grouped - mean).mean((1, 3), keepdims=True)

@@ -1,5 +1,6 @@
 """What two or more of the nets are made of: convolution, dropout, pooling, heads."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -9,9 +10,8 @@ from flax import linen as nn
 
 from jaxnets import kernels
 from jaxnets.errors import ConfigError
+from jaxnets.nets.learned import Initialiser, learned
 from jaxnets.nets.norms import Moments, norm
-
-Initialiser = Callable[..., jax.Array]
 
 
 class ImageSizeError(ConfigError):
@@ -34,16 +34,19 @@ def scaled(channels: int, width: float, groups: int = 1) -> int:
   return max(1, round(channels * width / groups)) * groups
 
 
+@functools.cache
 def he(mode: Literal["fan_in", "fan_out"] = "fan_out") -> Initialiser:
   """He et al. 2015 (1502.01852), section 2.2: normal with variance 2 / fan."""
   return nn.initializers.variance_scaling(2.0, mode, "normal")
 
 
+@functools.cache
 def gaussian(std: float) -> Initialiser:
   """Normal with mean 0 and the given standard deviation."""
   return nn.initializers.normal(std)
 
 
+@functools.cache
 def constant(value: float) -> Initialiser:
   """The same value everywhere."""
   return nn.initializers.constant(value)
@@ -104,10 +107,10 @@ class Conv(nn.Module):
     _check_size(self, x, (height, width), padding)
     _check_groups(self, x)
     shape = (height, width, x.shape[-1] // self.groups, self.features)
-    kernel = self.param("kernel", self.kernel_init, shape)
+    kernel = learned(self, "kernel", self.kernel_init, shape)
     bias = None
     if self.bias:
-      bias = self.param("bias", self.bias_init, (self.features,)).astype(x.dtype)
+      bias = learned(self, "bias", self.bias_init, (self.features,)).astype(x.dtype)
     geometry = {"stride": (self.stride,) * 2, "padding": padding, "groups": self.groups}
     if moments is None:
       return kernels.conv(x, kernel.astype(x.dtype), bias, relu=relu, **geometry)
@@ -129,10 +132,10 @@ class Dense(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
+    kernel = learned(self, "kernel", self.kernel_init, (x.shape[-1], self.features))
     x = x @ kernel.astype(x.dtype)
     if self.bias:
-      x = x + self.param("bias", self.bias_init, (self.features,)).astype(x.dtype)
+      x = x + learned(self, "bias", self.bias_init, (self.features,)).astype(x.dtype)
     return x
 
 

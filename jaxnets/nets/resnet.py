@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxnets import kernels
 from jaxnets.errors import ConfigError
 from jaxnets.nets import parts
 from jaxnets.nets.norms import norm
@@ -153,8 +154,10 @@ class Stage(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     unit = PreactivationUnit if self.manner.preactivation else Unit
-    # Units of one plan are traced once: of ResNet-152's 50 units 8, an eighth of the time.
-    unit = nn.jit(unit, static_argnames=("train",))
+    # Units of one plan are traced once: of ResNet-152's 50 units 8. But parameters are drawn one by
+    # one, lest their last bits depend on what they are compiled with.
+    if kernels.is_read() or not self.is_initializing():
+      unit = nn.jit(unit, static_argnames=("train",))
     for u, plan in enumerate(self.plans, start=1):
       with jax.named_scope(f"unit{u}"):
         x = unit(plan, self.manner, name=f"unit{u}")(x, train=train)

@@ -1,4 +1,5 @@
-"""Parameters and multiply-adds of every published net, to the last one."""
+"""Parameters and multiply-adds of the nets beside each other; those of each by itself are in
+tests/cli/test_cost.py, as the command says them."""
 
 import json
 import pathlib
@@ -22,19 +23,6 @@ def macs(net, params, stats, shape, *, train=False):
     return net.apply(params, stats, images, train=train, key=key)
 
   return count_macs(forward, params, stats, jax.ShapeDtypeStruct(shape, "float32"), KEY)
-
-
-@pytest.mark.parametrize("name", COUNTS)
-def test_counts_are_the_published_ones(name):
-  expected = COUNTS[name]
-  shape = (1, *expected["input"])
-  net = nets.build(name)
-  assert nets.variant(name).classes == expected["classes"]
-  assert nets.variant(name).image_size == expected["input"][0]
-  params, stats = shapes(net, shape)
-  assert nets.count_parameters(params) == expected["params"]
-  # Those with auxiliary heads are counted with them: as they are trained.
-  assert macs(net, params, stats, shape, train=name.endswith("_aux")) == expected["macs"]
 
 
 def test_every_published_count_has_a_net():

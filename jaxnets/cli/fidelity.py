@@ -6,9 +6,12 @@ Each row is a cell as the paper prints it, our value, and whether it is the pape
 not. All nets without a NET. Exit code 1 when a difference has no reason.
 """
 
-import os
+import shutil
 import sys
+import textwrap
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -22,8 +25,6 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> int:
   """Prints one row per cell."""
-  # Nothing is computed, and this form of the kernels is traced fastest; JAX is imported after it.
-  os.environ.setdefault("JAXNETS_KERNELS", "definition")
   from jaxnets.cost import ledger
 
   if arguments:
@@ -36,7 +37,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   else:
     rows = ledger.rows()
   entries = ledger.check(rows)
-  if entries or values.format == "json":
+  if values.format == "text" and entries:
+    print("\n".join(_text(entries)))
+  elif entries or values.format == "json":
     table.show([entry._asdict() for entry in entries], values.format)
   count = Counter(entry.status for entry in entries)
   print(
@@ -45,3 +48,29 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     file=sys.stderr,
   )
   return 1 if count[ledger.UNEXPLAINED] else 0
+
+
+def _text(entries: Sequence[Any]) -> Iterator[str]:
+  """A table for each net and source, with the reasons below it."""
+  width = min(100, shutil.get_terminal_size().columns)
+  for heading in dict.fromkeys((entry.net, entry.source) for entry in entries):
+    rows = [entry for entry in entries if (entry.net, entry.source) == heading]
+    reasons = list(dict.fromkeys(entry.because for entry in rows if entry.because))
+    yield "{}, {}".format(*heading)
+    yield from table.lines(
+      [
+        {
+          "cell": f"  {entry.cell}",
+          "paper": entry.paper,
+          "ours": entry.ours,
+          "status": entry.status,
+          "reason": f"[{reasons.index(entry.because) + 1}]" if entry.because else "",
+        }
+        for entry in rows
+      ]
+    )
+    for number, reason in enumerate(reasons, start=1):
+      yield from textwrap.wrap(
+        f"[{number}] {reason}", width, initial_indent="  ", subsequent_indent="      "
+      )
+    yield ""

@@ -3,7 +3,6 @@
 import functools
 import json
 import math
-import os
 
 import pytest
 
@@ -41,16 +40,12 @@ MODULES = {
 
 @pytest.fixture(scope="module")
 def entries():
-  with kernels.assumed("definition"):  # what is counted is of any form; this one is traced fastest
-    return ledger.check(ledger.rows())
+  return ledger.check(ledger.rows())
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(capsys):
   """The verb; -> exit code, standard output, standard error."""
-  monkeypatch.setitem(cli.VERBS, "fidelity", "")
-  # The verb sets what is not set, for its own process: not for this one.
-  monkeypatch.setenv("JAXNETS_KERNELS", os.environ.get("JAXNETS_KERNELS", "auto"))
 
   def run(*words):
     code = cli.main(["launch.py", "fidelity", *words])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnets import nets
+from jaxnets import kernels, nets
 from jaxnets.cost.count import Cost, of
 from jaxnets.cost.layers import Layer
 
@@ -25,7 +25,7 @@ WEIGHTED = ("conv", "dense")
 class Counted(NamedTuple):
   """A net, counted."""
 
-  kernels: dict[str, tuple[int, ...]]  # layer -> shape of its weights, without biases
+  weights: dict[str, tuple[int, ...]]  # layer -> shape of its weights, without biases
   cost: Cost
 
 
@@ -34,7 +34,6 @@ def counted(name: str) -> Counted:
   """The net called `name` on one image of its own size; traced once in a process."""
   net = nets.build(name)
   image = jax.ShapeDtypeStruct((1, side(name), side(name), 3), jnp.float32)
-  params, stats = jax.eval_shape(lambda: net.init(jax.random.key(0), image.shape))
   train = net.fields.get("aux", False)
 
   def forward(params, stats, images):
@@ -42,12 +41,15 @@ def counted(name: str) -> Counted:
     output = net.apply(params, stats, images, train=train, key=key)
     return output.logits, output.aux
 
-  kernels = {
+  with kernels.assumed("definition"):  # the counts are those of any form; this is traced fastest
+    params, stats = jax.eval_shape(lambda: net.init(jax.random.key(0), image.shape))
+    cost = of(forward, params, stats, image)
+  weights = {
     path.removesuffix("/kernel"): leaf.shape
     for path, leaf in _leaves(params).items()
     if path.endswith("/kernel")
   }
-  return Counted(kernels, of(forward, params, stats, image))
+  return Counted(weights, cost)
 
 
 def layers(name: str, *groups: str) -> list[Layer]:
@@ -74,7 +76,7 @@ def weighted(name: str, *groups: str) -> list[Layer]:
 
 def weights_of(name: str, *groups: str) -> int:
   """Weights of layers, without biases and norms."""
-  return sum(math.prod(s) for p, s in counted(name).kernels.items() if _within(p, groups))
+  return sum(math.prod(s) for p, s in counted(name).weights.items() if _within(p, groups))
 
 
 def macs_of(name: str, *groups: str) -> int:
@@ -129,7 +131,7 @@ def neurons(layer: str) -> Measure:
 
 def kernel(layer: str) -> Callable[[str], str]:
   """Height, width and depth of a convolution's kernels: "11x11x3"."""
-  return lambda name: "x".join(map(str, counted(name).kernels[layer][:3]))
+  return lambda name: "x".join(map(str, counted(name).weights[layer][:3]))
 
 
 def window(layer: str) -> Callable[[str], str]:

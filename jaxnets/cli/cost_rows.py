@@ -44,7 +44,7 @@ def facts(name: str, estimate: Estimate, kinds: Sequence[str]) -> dict[str, Any]
     "devices": subject.devices,
     "precision": config.train.precision,
     "optimiser": config.optim.name,
-    "memory": memory._asdict(),
+    "memory": memory._asdict() | {"note": _caution(estimate)},
     "bounds": [_bound(estimate, kind) for kind in kinds],
     "uncounted": forward.uncounted,
     "layers": [
@@ -115,6 +115,8 @@ def text(said: dict[str, Any]) -> str:
     "kept for the backward pass",
     f"  inference      {human(memory['forward'])} at its peak",
   ]
+  if memory["note"]:
+    lines.append(f"  note           {memory['note']}")
   for bound in said["bounds"]:
     lines.append(
       f"bound on {bound['device']:7} a train step takes at least {1e3 * bound['bound_seconds']:.3g}"
@@ -134,6 +136,18 @@ def human(number: float) -> str:
       return f"{number:.3g} {unit}" if unit != "B" else f"{number:.0f} B"
     number /= 1024
   return f"{number:,.3g} TiB"
+
+
+def _caution(estimate: Estimate) -> str:
+  """Where the compiled programs were seen to need other memory; the numbers are in docs/cost.md."""
+  subject, form = estimate.subject, estimate.memory.kernels
+  if subject.platform == "cpu" and subject.config.train.precision == "bfloat16":
+    return "a CPU computes bfloat16 in float32: up to 2.5 times as much was seen; --xla says"
+  if subject.platform == "cpu" and form != "onednn":
+    return "without the C++ kernels up to 1.7 times as much was seen; --xla compiles and says"
+  if subject.platform == "cpu" and subject.config.net.get("remat"):
+    return "on a CPU XLA keeps what remat would compute again"
+  return ""
 
 
 def _fit(fit: dict[str, Any], said: dict[str, Any]) -> list[str]:

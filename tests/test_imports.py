@@ -22,7 +22,18 @@ BELOW = {
   "data": set(),
   "train": {"kernels", "memory", "nets", "data", "cost", "config", "fields", "runs"},
   "claims": {"cost", "nets"},
-  "cli": {"claims", "train", "nets", "data", "cost", "config", "fields", "runs", "memory", "onednn"},
+  "cli": {
+    "claims",
+    "train",
+    "nets",
+    "data",
+    "cost",
+    "config",
+    "fields",
+    "runs",
+    "memory",
+    "onednn",
+  },
 }
 # Library -> the only places that may import it.
 FENCES = {

@@ -10,6 +10,7 @@ from jax import lax
 from jaxnets import cost, nets
 from jaxnets.cost.field import find_fields
 from jaxnets.cost.layers import Layer
+from jaxnets.cost.net import count_net, shapes_of
 from jaxnets.cost.operation import PRODUCTS
 
 
@@ -23,27 +24,19 @@ def counted(name: str, image_size: int = 0, train: bool = False, **fields) -> co
     train: whether the pass is one in training.
     **fields: axes that are not the net's own; values that can be hashed.
   """
-  net = nets.build(name, **fields)
   side = image_size or nets.variant(name).image_size
-  image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-  params, stats = _made(name, side, **fields)
-
-  def forward(params, stats, image):
-    return net.apply(params, stats, image, train=train, key=jax.random.key(0)).logits
-
-  return cost.of(forward, params, stats, image)
+  return count_net(nets.build(name, **fields), _shapes(name, side, **fields), side, train=train)
 
 
 @functools.cache
-def _made(name: str, side: int, **fields):
-  """Shapes of parameters and statistics."""
-  init = nets.build(name, **fields).init
-  return jax.eval_shape(lambda: init(jax.random.key(0), (1, side, side, 3)))
+def _shapes(name: str, side: int, **fields):
+  """Of parameters and statistics."""
+  return shapes_of(nets.build(name, **fields), side)
 
 
 def params(name: str, **fields) -> int:
   """Learned values, those of auxiliary heads too."""
-  return nets.count_parameters(_made(name, nets.variant(name).image_size, **fields)[0])
+  return nets.count_parameters(_shapes(name, nets.variant(name).image_size, **fields)[0])
 
 
 def macs(name: str, **fields) -> int:
@@ -87,9 +80,9 @@ def channels_of(name: str, module: str, branches: tuple[str, ...]) -> int:
   return sum(end.shape[-1] for end in ends)
 
 
-def depth(name: str) -> int:
+def depth(name: str, **fields) -> int:
   """Convolutions and matrix products on the longest way from the image to the logits."""
-  program = counted(name).program
+  program = counted(name, **fields).program
   lengths: dict[int, int] = {}
   for operation in program.operations:
     before = max((lengths.get(number, 0) for number in operation.reads), default=0)

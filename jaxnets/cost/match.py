@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from jaxnets import nets
-from jaxnets.cost import count, staircase
+from jaxnets.cost import staircase
+from jaxnets.cost.net import count_net, shapes_of
 from jaxnets.cost.staircase import Search, Value
 from jaxnets.cost.timing import time_steps
 from jaxnets.errors import ConfigError, did_you_mean
@@ -91,9 +91,11 @@ def match(
   if tolerance is None:
     tolerance = SECONDS_TOLERANCE if timed else TOLERANCE
   if not 0 < tolerance < 1:
-    raise ConfigError(f"tolerance (={tolerance}) must be above 0 and below 1, such as {TOLERANCE}")
+    raise ConfigError(
+      f"tolerance (={tolerance}) must be above 0 and below 1\nGive {TOLERANCE} for 1 %"
+    )
   if then == axis:
-    raise ConfigError(f"then (={then!r}) must be another axis than the first, or none")
+    raise ConfigError(f"then (={then!r}) must be another axis than the first\nLeave it out")
   values = fields | {name: _start(net, name, fields) for name in (axis, then) if name}
   facts = {"image_size": image_size, "channels": channels, "classes": classes, "batch": batch}
 
@@ -102,12 +104,18 @@ def match(
       arguments: dict[str, Any] = facts | others | {name: value}
       return cost_of(net, quantity, **arguments)
 
-    search = staircase.begin(price, others[name], target, tolerance if timed else tolerance / 10)
+    enough = tolerance if timed else tolerance / 10
+    search = staircase.begin(price, others[name], target, enough, f"net.{name}")
     outcome = staircase.bracket(search, POWERS[quantity] if name == "width" else 1.0)
     if outcome == "crossed":
       staircase.refine(search, SECONDS_DIGITS if timed else DIGITS)
       if not timed and abs(search.error(staircase.best(search))) > tolerance:
         staircase.refine(search, MORE_DIGITS)
+    if search.whole and abs(search.error(staircase.best(search))) > tolerance:
+      staircase.look_around(search)
+      if staircase.gap(search):
+        outcome = "crossed"
+        staircase.refine(search, DIGITS)
     return search, outcome
 
   search, outcome = solve(axis, values)
@@ -148,15 +156,10 @@ def cost_of(
   side = image_size or nets.variant(net).image_size
   if quantity == "seconds":
     return _seconds(built, (batch, side, side, channels))
-  image = jax.ShapeDtypeStruct((1, side, side, channels), jnp.float32)
-  params, stats = jax.eval_shape(lambda: built.init(jax.random.key(0), image.shape))
+  shapes = shapes_of(built, side, channels)
   if quantity == "params":
-    return nets.count_parameters(params)
-
-  def forward(params, stats, image):
-    return built.apply(params, stats, image).logits
-
-  return getattr(count.of(forward, params, stats, image), quantity)
+    return nets.count_parameters(shapes[0])
+  return getattr(count_net(built, shapes, side, channels), quantity)
 
 
 def _seconds(net: nets.Net, shape: tuple[int, ...]) -> float:
@@ -202,11 +205,14 @@ def _one_target(given: dict[str, float | None]) -> tuple[str, float]:
   targets = {name: value for name, value in given.items() if value is not None}
   if len(targets) != 1:
     raise ConfigError(
-      f"exactly one of {', '.join(given)} must be given, got {', '.join(targets) or 'none'}"
+      f"exactly one of {', '.join(given)} must be given, got {', '.join(targets) or 'none'}\n"
+      "For example macs=125e6, or what cost_of gives of another net"
     )
   ((quantity, target),) = targets.items()
   if not 0 < target < math.inf:
-    raise ConfigError(f"{quantity} (={target}) must be above 0 and finite")
+    raise ConfigError(
+      f"{quantity} (={target}) must be above 0 and finite\nGive what cost_of gives of another net"
+    )
   return quantity, target
 
 
@@ -256,8 +262,13 @@ def _explain(
       f"and at {max(by_cost)}\nSolve an axis that has, such as width"
     )
   if outcome == "end":
-    most = f"most is {said(last)}" if search.error(first) < 0 else f"least is {said(first)}"
-    return f"{wanted}: the {most}\nSolve another axis, or mend the target"
+    which, extreme = ("most", last) if search.error(first) < 0 else ("least", first)
+    ends = [search.costs[value] for value in (min(search.costs), max(search.costs))]
+    if (
+      search.costs[extreme] not in ends
+    ):  # cost goes up and down, and not all values were asked for
+      which += " found"
+    return f"{wanted}: the {which} is {said(extreme)}\nSolve another axis, or mend the target"
   over = next(v for v in by_cost if search.error(v) > 0)
   under = by_cost[by_cost.index(over) - 1]
   nearest = min(search.error(under), search.error(over), key=abs)

@@ -13,6 +13,7 @@ from jaxnets.errors import ConfigError
 STRIDE = 8.0  # an axis is followed by no more than this factor at once
 NO_CHANGE = 4.0  # a factor on the axis that changes no cost: it has reached its end
 TRIES = 4096  # values that are asked for to find one that can be had
+PROBES = 16  # values that are asked for where cost goes up and down
 
 Value = int | float
 Price = Callable[[Value], float]  # raises ConfigError for a value that cannot be had
@@ -34,9 +35,30 @@ class Search(NamedTuple):
     return self.costs[value] / self.target - 1
 
 
-def begin(price: Price, start: Value, target: float, enough: float) -> Search:
-  """A search that knows the price of its start; ConfigError where that cannot be had."""
-  return Search(price, target, enough, isinstance(start, int), {start: price(start)}, set())
+def begin(price: Price, start: Value, target: float, enough: float, axis: str = "") -> Search:
+  """A search that knows the price of its start, or of the integer next to it that can be had.
+
+  Args:
+    price: of a value.
+    start: a value.
+    target: cost that is looked for.
+    enough: relative error that needs no better one.
+    axis: what an error is about if another integer would do.
+
+  Raises:
+    ConfigError: the start cannot be had, for another reason than its value, or no value can.
+  """
+  search = Search(price, target, enough, isinstance(start, int), {}, set())
+  try:
+    search.costs[start] = price(start)
+  except ConfigError as error:
+    search.refused.add(start)
+    low, high = start / STRIDE, start * STRIDE
+    if not search.whole or f"{axis} (" not in str(error):
+      raise
+    if _ask(search, low, high, start, 0) is None:
+      raise
+  return search
 
 
 def bracket(search: Search, power: float) -> Outcome:
@@ -87,6 +109,23 @@ def refine(search: Search, digits: tuple[int, ...]) -> None:
       wanted = low * (high / low) ** share
       if _ask(search, low, high, wanted, _places(search, low, number)) is None:
         break
+
+
+def look_around(search: Search) -> None:
+  """Prices integers around the two nearest, as cost goes up and down along some axes.
+
+  Groups do so: channels are multiples of them. Halves, as logarithms, what lies between those two
+  and the known values beside them, the widest first.
+  """
+  for _ in range(PROBES):
+    nearest = sorted(search.costs, key=lambda value: abs(search.error(value)))[:2]
+    if abs(search.error(nearest[0])) <= search.enough:
+      return
+    known = itertools.pairwise(sorted(search.costs))
+    sides = [pair for pair in known if not {*nearest}.isdisjoint(pair)]
+    sides.sort(key=lambda pair: pair[0] / pair[1])
+    if all(_ask(search, *side, math.sqrt(math.prod(side)), 0) is None for side in sides):
+      return
 
 
 def gap(search: Search) -> tuple[Value, Value] | None:

@@ -6,8 +6,7 @@ import jax
 import pytest
 
 from jaxnets import cost, nets
-from jaxnets.cost import match as matching
-from jaxnets.cost.match import match
+from jaxnets.cost import match, matching
 from jaxnets.errors import ConfigError
 
 # One net of each family and kind of unit, on small images and with few layers: the arithmetic of

@@ -43,7 +43,8 @@ def of(function: Callable, *arguments: Any, argument: int | None = 0) -> Cost:
     function: any traceable function.
     *arguments: trees of arrays or of `jax.ShapeDtypeStruct`s.
     argument: number of the argument that holds the parameters, as jax.grad's argnums; None for
-      none. Of a bare array there is no telling: it is not one.
+      none. A bare array is none. Of a tree with "params" at its top, as Flax's variables, only
+      those are.
 
   Returns:
     The counts. Activations are the outputs of convolutions and matrix products (Radosavovic et al.
@@ -57,11 +58,7 @@ def of(function: Callable, *arguments: Any, argument: int | None = 0) -> Cost:
 
 def of_program(program: Program, argument: int | None = 0) -> Cost:
   """`of`, for a program that is traced already."""
-  parameters = {
-    number: path[1:]
-    for number, path in zip(program.inputs, program.paths, strict=True)
-    if len(path) > 1 and path[0] == str(argument)
-  }
+  parameters = _parameters(program, argument)
   counted = list(walk(program))
   macs, elementwise = sums(program)
   return Cost(
@@ -80,6 +77,14 @@ def of_program(program: Program, argument: int | None = 0) -> Cost:
     ),
     program=program,
   )
+
+
+def _parameters(program: Program, argument: int | None) -> dict[int, tuple[str, ...]]:
+  """Where each parameter lies, by its number; of Flax's variables those of "params" only."""
+  inputs = zip(program.inputs, program.paths, strict=True)
+  found = {n: path[1:] for n, path in inputs if len(path) > 1 and path[0] == str(argument)}
+  flax = {n: path[1:] for n, path in found.items() if path[0] == "params" and len(path) > 1}
+  return flax or found
 
 
 def sums(program: Program) -> tuple[int, int]:

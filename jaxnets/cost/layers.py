@@ -41,7 +41,7 @@ def find_layers(program: Program, parameters: dict[int, Path]) -> list[Layer]:
   """
   sizes: dict[Path, int] = {}
   for number, path in parameters.items():
-    group = path[:-1]
+    group = _group_of(path)
     sizes[group] = sizes.get(group, 0) + math.prod(program.values[number].shape)
   return _numbered(_rows(program, parameters, sizes, set(sizes), 1))
 
@@ -72,7 +72,7 @@ def _rows(
       rows += _rows(operation.body, given, sizes, groups, runs * max(1, operation.rounds))
       continue
 
-    group = owned[0][:-1] if owned else _group(operation.scope, groups)
+    group = _group_of(owned[0]) if owned else _group(operation.scope, groups)
     is_product, moves = operation.name in PRODUCTS, operation.name in PASSING
     norm = None if group is None else norms.get(group)
     if norm is None and moves:  # the norm's values in another shape
@@ -82,7 +82,7 @@ def _rows(
       kind, rows[norm] = None, _grown(rows[norm], operation)
       norms[operation.writes[0]] = norm
     elif kind is None and group in sizes and not moves:
-      kind = "norm"
+      kind = "bias" if operation.name == "add" else "norm"
       norms[group] = norms[operation.writes[0]] = len(rows)
 
     elementwise = runs * elementwise_of(operation)
@@ -158,6 +158,11 @@ def _numbered(rows: list[Layer]) -> list[Layer]:
     if seen[row.name] > 1:
       rows[i] = row._replace(name=f"{row.name}{seen[row.name]}")
   return rows
+
+
+def _group_of(path: Path) -> Path:
+  """What a parameter belongs to: what holds it, or itself where the whole tree does."""
+  return path[:-1] or path
 
 
 def _group(scope: Path, groups: set[Path]) -> Path | None:

@@ -118,12 +118,14 @@ def test_layers_in_a_scan_count_as_often_as_it_runs():
     def block(x, layer):
       return jnp.tanh(x @ layer["w"] + layer["b"]), None
 
-    return lax.scan(block, x, params)[0]
+    return lax.scan(block, x, params["block"])[0]
 
-  params = {"w": array(12, 5, 5), "b": array(12, 5)}
+  params = {"block": {"w": array(12, 5, 5), "b": array(12, 5)}}
   found = cost.of(forward, params, array(2, 5))
   (row,) = found.layers
-  assert (row.op, row.params, row.macs) == ("dense, 12 times", 12 * 30, 12 * 2 * 25)
+  assert (row.name, row.op, row.params, row.macs) == (
+    "block", "dense, 12 times", 12 * 30, 12 * 2 * 25,
+  )  # fmt: skip
 
 
 def test_shared_parameters_count_once_and_their_products_every_time():
@@ -151,3 +153,37 @@ def test_operations_that_nothing_is_known_of_are_listed():
   found = cost.of(function, array(3))
   assert found.uncounted == {"pure_callback": 1}
   assert found.elementwise == 6
+
+
+def test_of_flax_variables_only_the_parameters_are():
+  variables = {
+    "params": {"fc": {"kernel": array(5, 3), "bias": array(3)}, "norm": {"scale": array(3)}},
+    "batch_stats": {"norm": {"mean": array(3)}},
+  }
+
+  def apply(v, x):
+    p = v["params"]
+    x = x @ p["fc"]["kernel"] + p["fc"]["bias"]
+    return (x - v["batch_stats"]["norm"]["mean"]) * p["norm"]["scale"]
+
+  found = cost.of(apply, variables, array(2, 5))
+  assert found.params == 21
+  assert [(row.name, row.op, row.params) for row in found.layers] == [
+    ("fc", "dense", 18), ("norm", "norm", 3),
+  ]  # fmt: skip
+
+
+def test_parameters_without_layers_around_them_have_their_own_names():
+  found = cost.of(lambda p, x: jnp.tanh(x @ p[0] + p[1]) @ p[2],
+                  [array(3, 4), array(4), array(4, 5)], array(2, 3))  # fmt: skip
+  assert [(row.name, row.op, row.params) for row in found.layers] == [
+    ("0", "dense", 12), ("1", "bias", 4), ("2", "dense", 20),
+  ]  # fmt: skip
+
+
+def test_a_loop_that_counts_is_no_layer():
+  def forward(params, x):
+    return lax.fori_loop(0, 5, lambda i, x: jnp.tanh(x @ params["w"]) * i, x)
+
+  (row,) = cost.of(forward, {"w": array(3, 3)}, array(2, 3)).layers
+  assert (row.name, row.op, row.macs) == ("w", "dense, 5 times", 5 * 2 * 9)

@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxnets.cli import table
 from jaxnets.cost import devices, roofline
+from jaxnets.cost.field import Field
 from jaxnets.train.estimate import Estimate
 
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
@@ -55,7 +56,7 @@ def facts(name: str, estimate: Estimate, kinds: Sequence[str]) -> dict[str, Any]
         "params": row.params,
         "macs": row.macs,
         "elementwise": row.elementwise,
-        "field": estimate.fields[row.name].text if row.name in estimate.fields else "",
+        **_place(estimate.fields.get(row.name)),
       }
       for row in forward.layers
     ],
@@ -67,7 +68,8 @@ def layers(said: dict[str, Any]) -> list[dict[str, Any]]:
   rows = [row | {"shape": "x".join(map(str, row["shape"]))} for row in said["layers"]]
   field = said["receptive_field"]
   total = {"name": "total", "op": "", "shape": "", "params": said["params"], "macs": said["macs"],
-           "elementwise": said["elementwise"], "field": _words(field)}  # fmt: skip
+           "elementwise": said["elementwise"], "field": _words(field),
+           "stride": said["stride"], "padding": said["padding"]}  # fmt: skip
   return [*rows, total]
 
 
@@ -90,7 +92,7 @@ def differences(all_facts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 def text(said: dict[str, Any]) -> str:
   """The page for a terminal."""
   memory, macs, train = said["memory"], said["macs"], said["train_macs"]
-  side, several = said["image_size"], "s" if said["devices"] > 1 else ""
+  side, devices = said["image_size"], said["devices"]
   sizes = ", ".join(f"{human(number)} in {dtype}" for dtype, number in said["bytes"].items())
   place = f", stride {_words(said['stride'])}, padding {_words(said['padding'])}"
   lines = [
@@ -106,7 +108,8 @@ def text(said: dict[str, Any]) -> str:
     f"activations      {said['activations']:,} values out of convolutions and products",
     f"receptive field  {_words(said['receptive_field'])}{place if said['stride'] else ''}",
     "",
-    f"memory on each of {said['devices']} device{several}, {memory['batch']} images there, "
+    f"memory {f'on each of {devices} devices' if devices > 1 else 'on one device'}, "
+    f"{memory['batch']} images there, "
     f"{said['precision']}, {said['optimiser']}, operations: {memory['kernels']}",
     f"  state          parameters {human(memory['params'])}, optimiser "
     f"{human(memory['optimiser'])}, batch-norm averages {human(memory['stats'])}"
@@ -236,6 +239,14 @@ def _shortened(name: str, width: int) -> str:
     return name
   left = (width - 2) // 2
   return f"{name[:left]}..{name[len(name) - (width - 2 - left) :]}"
+
+
+def _place(field: Field | None) -> dict[str, Any]:
+  """Receptive field, stride and padding of a layer; of one that sees the whole image no stride."""
+  if field is None:
+    return {"field": "", "stride": None, "padding": None}
+  stride, padding = (None, None) if field.whole else (field.stride, field.padding)
+  return {"field": field.text, "stride": _square(stride), "padding": _square(padding)}
 
 
 def _ratio(first: Any, second: Any) -> float | None:

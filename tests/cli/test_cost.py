@@ -54,6 +54,7 @@ def test_json_has_what_sweeps_and_papers_need(capsys):
   assert said["layers"][0] == {
     "name": "stem", "op": "conv 7x7/2", "shape": [112, 112, 64], "params": 9_408,
     "macs": first, "elementwise": said["layers"][0]["elementwise"], "field": "7",
+    "stride": 2, "padding": 3,
   }  # fmt: skip
 
 

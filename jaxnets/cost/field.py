@@ -4,7 +4,8 @@ The arithmetic is that of Araujo, Norris and Sim 2019, "Computing Receptive Fiel
 Neural Networks" (Distill, doi 10.23915/distill.00021), carried forward through any graph: where
 paths meet, the field is the smallest that holds the field of each. It may reach over the borders
 of the image, as in the literature. Through an operation that no rule is known for, a value sees
-the whole image: a field may be too large and is never too small.
+the whole image: a field may be too large and is never too small. A choice is an exception: its
+result sees what that of the branch in the program sees, the dearest, and not what decides.
 """
 
 import functools
@@ -73,7 +74,8 @@ def find_fields(program: Program, image: int, axes: Shape = (1, 2)) -> dict[int,
   sees the whole image.
 
   Args:
-    program: any, mostly of a forward pass.
+    program: any, mostly of a forward pass; in the common form, not that of a platform, where
+      kernels are seen through only if they are written out.
     image: number of the input that is the image, [batch, height, width, channels] by default.
     axes: of the image that are pixels; a field has a number for each.
 
@@ -99,7 +101,8 @@ def _field(view: View, shape: Shape, pixels: Shape) -> Field:
     else (whole, 0, 0)
     for w, whole in zip(view, pixels, strict=True)
   ]
-  return Field(*zip(*sides, strict=True))
+  # A trace may hold numbers of NumPy.
+  return Field(*(tuple(map(int, side)) for side in zip(*sides, strict=True)))
 
 
 def _follow(program: Program, views: dict[int, View], whole: View) -> dict[int, View]:
@@ -107,12 +110,9 @@ def _follow(program: Program, views: dict[int, View], whole: View) -> dict[int, 
   views = dict(views)
   for operation in program.operations:
     given = [views.get(number) for number in operation.reads]
-    if operation.name == "cond":
-      # The trace tells neither what decides nor what the other branches would see.
-      results = [whole] * len(operation.writes)
-    elif not any(given):
+    if not any(given):
       continue
-    elif operation.name == "scan":
+    if operation.name == "scan":
       results = _scanned(operation, given, whole)
     else:
       results = JOINT.get(operation.name, _apart)(operation, given)
@@ -135,7 +135,7 @@ def _scanned(operation: Operation, given: Views, whole: View) -> Views:
     stacked = list(map(_joined, stacked, rows))
     after = results[:carried]
     if n >= ROUNDS:
-      after = [c if _joined(c, a) == c else whole for c, a in zip(carry, after, strict=True)]
+      after = [c if a == c else whole for c, a in zip(carry, after, strict=True)]
     if after == carry:
       break
     carry = after
@@ -205,6 +205,10 @@ def _union(one: Window | None, other: Window | None) -> Window | None:
   return one if one == other else None
 
 
+def _passed_on(_: Operation, given: Views) -> Views:
+  return given
+
+
 def _concatenated(operation: Operation, given: Views) -> Views:
   """Windows must line up along the axis that they move along, as those of two halves do."""
   axis, out, start = operation.params["dimension"], operation.gives[0], 0
@@ -257,6 +261,7 @@ def _regrouped(window: Window | None, before: Shape, after: Shape) -> Window | N
 # What takes several values together, by name: a function of their views.
 JOINT: dict[str, Callable[[Operation, Views], Views]] = {
   "concatenate": _concatenated,
-  "optimization_barrier": lambda _, given: given,
+  "cond": _passed_on,
+  "optimization_barrier": _passed_on,
   "reshape": _reshaped,
 }

@@ -14,6 +14,7 @@ from jaxnets.cost import field as fields
 from jaxnets.cost.field import Field, find_fields
 from jaxnets.cost.layers import find_layers
 from jaxnets.cost.program import trace
+from jaxnets.kernels.portable.fusion import computed_once
 from jaxnets.nets import parts
 
 NO_EDGE = ((0, 0), (0, 0))
@@ -131,9 +132,8 @@ def inner_unit(field):
 
 def assert_reaches(gradient, starts, sizes):
   """Whether the first and last pixels of an image's gradient are those of the field."""
-  touched = np.asarray(gradient).any((0, 3))
   for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-    lines = np.flatnonzero(touched.any(1 - axis))
+    lines = np.flatnonzero(np.any(gradient, (0, 2 - axis, 3)))
     assert (lines[0], lines[-1]) == (start, start + size - 1)
 
 
@@ -271,6 +271,19 @@ def channels_first(x):
   return jnp.transpose(x, (0, 2, 3, 1))
 
 
+def to_channels_first(x):
+  numbers = ("NHWC", "HWIO", "NCHW")
+  y = lax.conv_general_dilated(x, jnp.ones((3, 2, 1, 1)), (1, 1), "VALID", None, None, numbers)
+  return jnp.transpose(y, (0, 2, 3, 1))
+
+
+def dilated_pool(x):
+  window, dilation = (1, 3, 2, 1), (1, 2, 3, 1)
+  return lax.reduce_window(
+    x, -jnp.inf, lax.max, window, (1, 2, 1, 1), "VALID", window_dilation=dilation
+  )
+
+
 def general_pool(x):
   """A reduction that has no name of its own."""
   edges = ((0, 0), (1, 0), (0, 0), (0, 0))
@@ -315,6 +328,15 @@ def swapped_in_a_scan(x):
   return lax.scan(layer, (x, jnp.zeros_like(x)), None, length=5)[0][1]
 
 
+def added_in_a_scan(x):
+  """Three rounds from zero on, each with the image."""
+
+  def layer(y, _):
+    return convolve(y, 3, 1, padding=((1, 1), (0, 0))) + x, None
+
+  return lax.scan(layer, jnp.zeros_like(x), None, length=3)[0]
+
+
 def stacked_by_a_scan(x):
   """What each of three rounds begins with, summed."""
 
@@ -322,6 +344,15 @@ def stacked_by_a_scan(x):
     return convolve(x, 1, 3, padding=((0, 0), (1, 1))), x
 
   return lax.scan(layer, x, None, length=3)[1].sum(0)
+
+
+def alternating_in_a_scan(x):
+  """Of three rounds the second gives the wider value."""
+
+  def layer(pair, _):
+    return pair[::-1], pair[0]
+
+  return lax.scan(layer, (x[:, :-2], convolve(x, 3, 1)), None, length=3)[1].sum(0)
 
 
 def padded_and_cut(x):
@@ -339,9 +370,11 @@ CASES = {
   "split": (lambda x: jnp.split(x, [5], 1)[1], (1, 1, -5), (1, 1, 0)),
   "mirrored": (lambda x: convolve(x[:, ::-1], 3, 1, (2, 1)), (3, -2, -9), (1, 1, 0)),
   "channels first": (channels_first, (3, 1, 0), (2, 2, 0)),
+  "to channels first": (to_channels_first, (3, 1, 0), (2, 1, 0)),
   "turned": (turned, (3, 1, 0), (2, 1, 0)),
   "merged and taken apart": (normalised_between_convolutions, (3, 2, 0), (3, 1, 0)),
   "split by a reshape": (lambda x: x.reshape(-1, 6, 2, 10, 1).sum(2), (2, 2, 0), (1, 1, 0)),
+  "dilated pooling": (dilated_pool, (5, 2, 0), (4, 1, 0)),
   "general pooling": (general_pool, (3, 2, 1), (1, 1, 0)),
   "matrix product": (lambda x: x @ jnp.ones((1, 2)), (1, 1, 0), (1, 1, 0)),
   "product from the left": (multiplied_from_the_left, (3, 1, 0), (1, 1, 0)),
@@ -349,11 +382,14 @@ CASES = {
   "channels": (on_channels, (1, 1, 0), (1, 1, 0)),
   "halves": (lambda x: jnp.concatenate([x[:, :5], x[:, 5:]], 1), (1, 1, 0), (1, 1, 0)),
   "zeros": (lambda x: jnp.concatenate([0 * x[:, :0], x], 1), (1, 1, 0), (1, 1, 0)),
-  "choice": (lambda x: jnp.where(x > 0, jnp.clip(x, 0, 2), x), (1, 1, 0), (1, 1, 0)),
+  "selection": (lambda x: jnp.where(x > 0, jnp.clip(x, 0, 2), x), (1, 1, 0), (1, 1, 0)),
+  "fence": (lambda x: computed_once(convolve(x, 3, 2)), (3, 1, 0), (2, 1, 0)),
   "barrier": (lambda x: lax.optimization_barrier((convolve(x, 2, 2), x))[1], (1, 1, 0), (1, 1, 0)),
   "written over": (lambda x: (2 * x).at[:, ::2].multiply(0.5), (1, 1, 0), (1, 1, 0)),
   "layers in a scan": (layers_in_a_scan, (11, 1, 5), (6, 1, 5)),
   "swapped in a scan": (swapped_in_a_scan, (4, 1, 3), (1, 1, 0)),
+  "added in a scan": (added_in_a_scan, (5, 1, 2), (1, 1, 0)),
+  "alternating in a scan": (alternating_in_a_scan, (3, 1, 0), (1, 1, 0)),
   "stacked by a scan": (stacked_by_a_scan, (1, 1, 0), (5, 1, 2)),
 }
 
@@ -366,10 +402,16 @@ def test_a_unit_sees_its_window_and_nothing_else(case):
   assert_sees(field, seen_pixels(function))
 
 
+def pool_over_holes(x):
+  ones, edges = (1, 1, 1, 1), ((0, 0), (1, 1), (1, 1), (0, 0))
+  return lax.reduce_window(x, 0.0, lax.add, (1, 3, 2, 1), ones, edges, base_dilation=(1, 2, 2, 1))
+
+
 @pytest.mark.parametrize(
   ("upsample", "height", "width"),
   [
     (lambda x: convolve(x, 3, 2, padding=((1, 1), (1, 1)), holes=(2, 2)), (4, 1, 1), (3, 1, 1)),
+    (pool_over_holes, (4, 1, 1), (3, 1, 1)),
     (lambda x: lax.pad(x, 0.0, ((0, 0, 0), (1, 0, 1), (0, 0, 1), (0, 0, 0))), (2, 1, 1), (2, 1, 0)),
   ],
 )
@@ -402,6 +444,12 @@ def repeated_row(x):
   return lax.broadcast_in_dim(pool(x, lax.add, (12, 1), (1, 1)), x.shape, (0, 1, 2, 3))
 
 
+def last_of_rows(x):
+  """As many channels as there are rows: the axis of the rows must not be taken for theirs."""
+  rows = jnp.moveaxis((x @ jnp.ones((1, 12)))[:, :, None], 1, 0)
+  return lax.scan(lambda _, row: (row, None), jnp.zeros(rows.shape[1:]), rows)[0]
+
+
 ALONG = {
   "reduction": lambda x: x.mean(1, keepdims=True) + x,
   "argmax": lambda x: x.argmax(1, keepdims=True) + x,
@@ -418,6 +466,7 @@ ALONG = {
   "edge padding": lambda x: jnp.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)), mode="edge"),
   "contraction": lambda x: jnp.einsum("bhwc,hk->bkwc", x, jnp.ones((12, 5))),
   "strides that disagree": lambda x: x[:, ::2] + x[:, :6],
+  "last of rows": last_of_rows,
   "loop over rows": lambda x: jnp.moveaxis(lax.map(lambda r: 2 * r, jnp.moveaxis(x, 1, 0)), 0, 1),
 }
 
@@ -444,11 +493,6 @@ def growing(rounds):
   return lambda x: lax.scan(lambda x, _: (layer(x), None), x, None, length=rounds)[0]
 
 
-def one_of_two(x):
-  """Written out, the dearer branch sees nothing."""
-  return lax.cond(x[0, 0, 0, 0] > 0, lambda: x, lambda: convolve(jnp.ones_like(x), 1, 1))
-
-
 def correlated_with_the_image(x):
   numbers = ("NHWC", "HWIO", "NHWC")
   kernel = x[0, :, :, :, None]
@@ -461,6 +505,11 @@ def reordered_rows(x):
   return jnp.zeros_like(x).at[:, np.arange(12)[::-1]].set(x)
 
 
+def regrouped_with_copies(x):
+  """The rows of three copies as 2 x 9 pairs, where every 6 make up a copy."""
+  return jnp.stack([x, x, x]).reshape(2, 9, 20)[::-1].reshape(3, 6, 20)
+
+
 WHOLE = {
   "global pooling": lambda x: x.mean((1, 2)),
   "flattening": lambda x: x.reshape(x.shape[0], -1),
@@ -468,10 +517,11 @@ WHOLE = {
   "group norm": group_norm,
   "batch norm in training": batch_norm_in_training,
   "kernel made of the image": correlated_with_the_image,
+  "lookup": lambda x: jnp.ones((5, 12))[x[..., 0].astype(int)],
   "scattering": reordered_rows,
   "cut while merged": lambda x: x.reshape(-1, 120, 1)[:, 20:].reshape(-1, 10, 10, 1),
   "regrouped": lambda x: x.reshape(-1, 5, 24)[:, ::-1].reshape(x.shape),
-  "choice by the image": one_of_two,
+  "regrouped with copies": regrouped_with_copies,
   "unknown loop": lambda x: lax.while_loop(lambda x: x.sum() < 9, lambda x: x + 1, x),
   "unknown operation": lambda x: jnp.fft.fft(x, axis=3).real,
   "moved by the image": lambda x: lax.dynamic_slice(x, (0, 0, 0, x.argmax()), x.shape),
@@ -495,6 +545,40 @@ def test_a_long_loop_is_followed_up_to_a_limit_and_then_seen_whole(monkeypatch):
   assert unchanged.text == "1"
 
 
+def test_each_result_of_a_choice_sees_what_that_of_its_dearest_branch_sees():
+  def choice(x):
+    def dear():
+      return convolve(x, 3, 1), 1.0, convolve(x, 1, 2)
+
+    return lax.cond(x[0, 0, 0, 0] > 0, dear, lambda: (x[:, 2:], x.mean(), x[:, :, 1:]))
+
+  program = trace(choice, shape(1, *SIDES, 1))
+  assert [o.name for o in program.operations][-1] == "cond"
+  found = find_fields(program, program.inputs[0])
+  texts = [found[n].text if n in found else "nothing" for n in program.outputs]
+  assert texts == ["3x1", "nothing", "1x2"]
+
+
+def test_a_kernel_that_a_platform_has_a_form_of_is_seen_whole_unless_written_out():
+  def pooled(x):
+    return kernels.max_pool(x, 3, 2)
+
+  with kernels.assumed("plain"):
+    common, cpu = (trace(pooled, shape(1, *SIDES, 1), platform=name) for name in ("", "cpu"))
+  assert [o.name for o in cpu.operations] == ["jit"]
+  assert find_fields(common, common.inputs[0])[common.outputs[0]] == ((3, 3), (2, 2), (0, 0))
+  assert find_fields(cpu, cpu.inputs[0])[cpu.outputs[0]].whole
+
+
+def test_fields_are_plain_numbers_also_where_a_trace_holds_those_of_numpy():
+  program = trace(lambda x: jnp.pad(x, ((0, 0), (1, 2), (3, 4), (0, 0))), shape(1, *SIDES, 1))
+  padding = next(o.params["padding_config"] for o in program.operations if o.name == "pad")
+  assert isinstance(padding[1][0], np.int64)
+  field = find_fields(program, program.inputs[0])[program.outputs[0]]
+  assert field == ((1, 1), (1, 1), (1, 3))
+  assert {type(number) for numbers in field for number in numbers} == {int}
+
+
 def test_only_what_depends_on_the_image_has_a_field():
   def function(weights, images):
     return convolve(images, 11, 7) * jnp.exp(weights)
@@ -513,6 +597,16 @@ def test_other_axes_can_be_those_of_the_pixels():
 
   assert field_of(function, 1, 1, *SIDES, axes=(2, 3)) == ((3, 5), (1, 2), (0, 0))
   assert field_of(function, 1, 1, *SIDES, axes=(3,)) == ((5,), (2,), (0,))
+
+
+def test_a_convolution_whose_kernels_each_take_a_part_of_the_batch_sees_all_of_it():
+  def grouped(x):
+    numbers = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(
+      x, jnp.ones((1, 1, 1, 2)), (1, 1), "VALID", None, None, numbers, batch_group_count=2
+    )
+
+  assert field_of(grouped, 4, *SIDES, 1, axes=(0,)) == ((4,), (0,), (0,))
 
 
 def test_an_image_that_is_no_input_and_axes_that_it_lacks_are_refused():

@@ -64,7 +64,7 @@ def run(values: flags.FlagValues, named: subjects.Named) -> int:
       "cost takes a net or an experiment\nFor example: python launch.py cost resnet50, or "
       "python launch.py cost --config=experiments/cifar10_resnet.py"
     )
-  limit = read_size(values.fits) if values.fits else 0
+  limit = 0 if values.fits is None else read_size(values.fits)
   single = [f"--{flag}" for flag in ("fits", "measure", "xla") if values[flag].value]
   if single and len(named.specs) > 1:
     raise ConfigError(f"{single[0]} takes one net or experiment, not {len(named.specs)}")
@@ -75,11 +75,13 @@ def run(values: flags.FlagValues, named: subjects.Named) -> int:
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
   """Traces make many objects that stay: to look for others among them takes a fifth of the time."""
+  collected = gc.isenabled()
   gc.disable()
   try:
     yield
   finally:
-    gc.enable()
+    if collected:
+      gc.enable()
 
 
 def _count(values: flags.FlagValues, named: subjects.Named, limit: int) -> int:
@@ -162,13 +164,16 @@ def _platform(values: Any) -> str:
 
 def read_size(text: str) -> int:
   """Bytes of "16GiB", "500MB", "8e9"; ConfigError otherwise."""
-  match = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([A-Za-z]*)\s*", text)
+  match = re.fullmatch(r"\s*([\d.]+(?:[eE]\d+)?)\s*([A-Za-z]*)\s*", text)
   units = {unit.lower(): number for unit, number in UNITS.items()}
   try:
     if match is None:
       raise ValueError
-    return int(float(match[1]) * units[match[2].lower()])
-  except (ValueError, KeyError):
+    size = int(float(match[1]) * units[match[2].lower()])
+    if size < 1:
+      raise ValueError
+    return size
+  except (ValueError, KeyError, OverflowError):
     raise ConfigError(
       f"--fits (={text}) must be a number of bytes\nFor example --fits=16GiB or --fits=500MB"
     ) from None

@@ -203,7 +203,7 @@ def _xla(found: dict[str, Any], said: dict[str, Any]) -> list[str]:
     ours, theirs = said["memory"][kind], found["memory"][kind]
     lines.append(
       f"memory of {words}: {human(theirs)} compiled, {human(ours)} estimated, "
-      f"{ours / theirs:.3f} of that"
+      f"{ours / max(1, theirs):.3f} of that"
     )
   return lines
 

@@ -51,8 +51,11 @@ def of(function: Callable, *arguments: Any, argument: int | None = 0) -> Cost:
     2020, 2003.13678, section 3.2, and their linear layers too).
 
   Raises:
-    ValueError: a while loop with an unknown number of rounds holds multiply-adds.
+    ValueError: `argument` is none of the arguments, or a while loop with an unknown number of
+      rounds holds multiply-adds.
   """
+  if argument is not None and not 0 <= argument < len(arguments):
+    raise ValueError(f"argument (={argument}) must be one of the {len(arguments)} given, or None")
   return of_program(trace(function, *arguments), argument)
 
 

@@ -127,7 +127,7 @@ def _scanned(operation: Operation, given: Views, whole: View) -> Views:
   fixed, carry = given[:constants], given[constants : constants + carried]
   slices = [_shifted(view, -1) for view in given[constants + carried :]]
   stacked: Views = [None] * (len(operation.writes) - carried)
-  for n in range(operation.rounds):
+  for n in range(operation.rounds or 0):
     reads = zip(body.inputs, (*fixed, *carry, *slices), strict=True)
     views = _follow(body, {number: view for number, view in reads if view}, whole)
     results = [views.get(number) for number in body.outputs]
@@ -205,8 +205,8 @@ def _union(one: Window | None, other: Window | None) -> Window | None:
   return one if one == other else None
 
 
-def _passed_on(_: Operation, given: Views) -> Views:
-  return given
+def _passed_on(operation: Operation, given: Views) -> Views:
+  return given[: len(operation.writes)]
 
 
 def _concatenated(operation: Operation, given: Views) -> Views:

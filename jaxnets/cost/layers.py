@@ -69,7 +69,8 @@ def _rows(
     runs = times * operation.times
     if operation.body is not None:
       given = {inner: owners[n] for inner, n in _carried(operation) if n in owners}
-      rows += _rows(operation.body, given, sizes, groups, runs * max(1, operation.rounds))
+      rounds = 1 if operation.rounds is None else operation.rounds
+      rows += _rows(operation.body, given, sizes, groups, runs * rounds)
       continue
 
     group = _group_of(owned[0]) if owned else _group(operation.scope, groups)

@@ -18,7 +18,8 @@ FREE = frozenset({
 # Operations that only a run could tell about.
 OPAQUE = frozenset({
   "ffi_call", "pallas_call", "custom_call", "pure_callback", "io_callback", "tpu_custom_call",
-  "debug_callback", "while",
+  "debug_callback", "debug_print", "while", "composite", "linear_call", "custom_linear_solve", "ragged_dot",
+  "ragged_dot_general", "fft", "cholesky", "triangular_solve", "lu", "qr", "eigh", "eig", "svd",
 })  # fmt: skip
 
 
@@ -35,7 +36,7 @@ class Operation(NamedTuple):
   backward: bool  # part of a gradient, not of the forward pass
   times: int  # runs: devices of a shard_map around it
   body: Any  # the Program of a loop, else None
-  rounds: int  # of the loop; 0: not known before it runs
+  rounds: int | None  # of the loop; None: not known before it runs
 
 
 def macs_of(operation: Operation, *, padding: bool = True) -> int:

@@ -29,6 +29,11 @@ CALLS = {
   "custom_partitioning": "call",
   "shard_map": "jaxpr",
 }
+EFFECTS = (
+  "io_callback",
+  "debug_callback",
+  "debug_print",
+)  # run whether their results are read or not
 LITERAL = -1
 Paths = tuple[tuple[str, ...], ...]
 
@@ -81,9 +86,13 @@ def walk(program: Program, times: int = 1) -> Iterator[tuple[Operation, int]]:
     runs = times * operation.times
     if operation.body is None:
       yield operation, runs
-    elif operation.rounds:
+    elif operation.rounds is not None:
       yield from walk(operation.body, runs * operation.rounds)
-    elif any(inner.name in PRODUCTS for inner, _ in walk(operation.body)):
+    elif any(
+      inner.name in PRODUCTS
+      for part in (operation.body, read(operation.params["cond_jaxpr"]))
+      for inner, _ in walk(part)
+    ):
       raise ValueError("a while loop with an unknown number of rounds holds multiply-adds")
     else:
       yield operation, runs
@@ -149,7 +158,9 @@ class _Writer:
       if called is None or (name == "cond" and equation.invars[0] not in by_platform):
         # A choice stays, as what passes its results on: nothing is fused across it.
         gives = tuple(var.aval for var in equation.outvars)
-        takes = tuple(var.aval for var in equation.invars) if called is None else gives
+        takes = tuple(var.aval for var in equation.invars)
+        if called is not None:  # what it passes on, then what decides
+          reads, takes = (*reads, number(equation.invars[0])), (*gives, takes[0])
         writes = tuple(map(self.value, gives))
         body, rounds = _loop(name, params, self.platform)
         self.operations.append(
@@ -165,18 +176,18 @@ def _alive(operations: list[Operation], outputs: Sequence[int]) -> list[Operatio
   """Without those whose results nobody reads; XLA drops them too."""
   needed, kept = set(outputs), []
   for operation in reversed(operations):
-    if not needed.isdisjoint(operation.writes):
+    if not needed.isdisjoint(operation.writes) or operation.name in EFFECTS:
       needed.update(operation.reads)
       kept.append(operation)
   return kept[::-1]
 
 
-def _loop(name: str, params: dict[str, Any], platform: str) -> tuple[Program | None, int]:
+def _loop(name: str, params: dict[str, Any], platform: str) -> tuple[Program | None, int | None]:
   """Body and rounds of a loop."""
   if name == "scan":
     return read(params["jaxpr"], platform=platform), params["length"]
   if name == "while":
-    return read(params["body_jaxpr"], platform=platform), 0
+    return read(params["body_jaxpr"], platform=platform), None
   return None, 1
 
 

@@ -109,7 +109,7 @@ def _work(program: Program, device: Device, inputs: set[int], outputs: set[int])
   for operation in program.operations:
     if operation.name == "scan":
       inner = _scan(operation, device)
-      runs = operation.times * operation.rounds
+      runs = operation.times * (operation.rounds or 0)
       seconds, compute = seconds + runs * inner.seconds, compute + runs * inner.compute_seconds
       flops, moved = flops + runs * inner.flops, moved + runs * inner.bytes
     elif _is_heavy(operation):

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from jaxnets.errors import ConfigError
 
 STRIDE = 8.0  # an axis is followed by no more than this factor at once
+REACH = STRIDE**6  # and no further than this factor in all
 NO_CHANGE = 4.0  # a factor on the axis that changes no cost: it has reached its end
 TRIES = 4096  # values that are asked for to find one that can be had
 PROBES = 16  # values that are asked for where cost goes up and down
@@ -87,7 +88,12 @@ def bracket(search: Search, power: float) -> Outcome:
       value = _beyond(search, end, not goes_up, power)
     if value is None:
       return "end" if change else "flat"
-    if change and costs[value] == costs[end] and max(value / end, end / value) >= NO_CHANGE:
+    still = costs[value] == costs[end]
+    if min(costs[value], costs[end]) > search.target:  # towards its floor cost falls less and less
+      still = costs[value] > costs[end] * (1 - search.enough)
+    if change and still and max(value / end, end / value) >= NO_CHANGE:
+      return "end"
+    if max(costs) / min(costs) >= REACH:  # measured costs differ always a little
       return "end"
   return "crossed"
 

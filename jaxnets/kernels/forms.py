@@ -99,6 +99,8 @@ def foreseen(platform: str) -> str:
     platform: "cpu" or another.
   """
   wish = os.environ.get(VARIABLE, "auto")
+  if wish not in WISHES:
+    raise ConfigError(f"{VARIABLE} (={wish!r}) must be one of {', '.join(WISHES)}")
   if platform != "cpu":
     return "definition"
   if wish != "auto":

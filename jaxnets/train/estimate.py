@@ -164,7 +164,9 @@ def trace_gradient(subject: Subject, net: nets.Net, state: State) -> tuple[Progr
     # XLA finds that a value is computed twice and keeps it: on CPUs remat saves no memory.
     config = subject.config.copy_and_resolve_references()
     config.net.remat = ()
-    keeping = make_gradient(name_net(config, subject.classes))
+    keeping = make_gradient(
+      name_net(config, subject.classes), label_smoothing=config.train.label_smoothing
+    )
     here = trace(keeping, *arguments, platform="cpu")
   return read(jaxpr, paths), here, part
 

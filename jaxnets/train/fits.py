@@ -7,6 +7,7 @@ from jaxnets.errors import ConfigError
 from jaxnets.train.estimate import Estimate, Memory, Subject, measure_memory, trace_gradient
 
 FIRST = 8  # the second batch that is traced, in smallest ones
+MOST_LINES = 12  # batches that are found by lines; then halves are quicker
 
 
 class Fit(NamedTuple):
@@ -49,7 +50,10 @@ def largest_batch(estimate: Estimate, limit: int) -> Fit:
     # Where the line through two that are known meets the limit.
     other = high or below
     slope = (needed(other) - needed(low)) / (other - low)
-    guess = low + max(1, int((limit - needed(low)) / slope))
+    step = int((limit - needed(low)) / slope) if slope > 0 else low
+    guess = low + max(1, step)
+    if high and len(known) > MOST_LINES:
+      guess = (low + high) // 2
     guess = min(guess, high - 1) if high else guess
   return Fit(low * unit, limit, needed(low), high * unit, needed(high))
 

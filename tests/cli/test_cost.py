@@ -168,6 +168,7 @@ def test_xlas_count_is_accounted_for(capsys):
     (("vgg16", "--net.bottleneck=2"), 'net "vgg16" has no axis "bottleneck"'),
     (("resnet50", "--net.width=wide"), "net.width (='wide') must be float"),
     (("resnet50", "--fits=16XB"), "--fits (=16XB) must be a number of bytes"),
+    (("resnet50", "--fits=0"), "--fits (=0) must be a number of bytes"),
     (("cifar_resnet20", "--fits=1KB"), "more than --fits (1,000)"),
     (("resnet50", "--device=h1000"), 'there is no device "h1000". Did you mean "h100"?'),
     (("resnet50", "--devices=2", "--batch=7"), "must be a multiple of devices (=2)"),

@@ -274,7 +274,7 @@ def channels_first(x):
 def to_channels_first(x):
   numbers = ("NHWC", "HWIO", "NCHW")
   y = lax.conv_general_dilated(x, jnp.ones((3, 2, 1, 1)), (1, 1), "VALID", None, None, numbers)
-  return jnp.transpose(y, (0, 2, 3, 1))
+  return convolve(jnp.transpose(y, (0, 2, 3, 1)), 2, 1)
 
 
 def dilated_pool(x):
@@ -370,7 +370,7 @@ CASES = {
   "split": (lambda x: jnp.split(x, [5], 1)[1], (1, 1, -5), (1, 1, 0)),
   "mirrored": (lambda x: convolve(x[:, ::-1], 3, 1, (2, 1)), (3, -2, -9), (1, 1, 0)),
   "channels first": (channels_first, (3, 1, 0), (2, 2, 0)),
-  "to channels first": (to_channels_first, (3, 1, 0), (2, 1, 0)),
+  "to channels first": (to_channels_first, (4, 1, 0), (2, 1, 0)),
   "turned": (turned, (3, 1, 0), (2, 1, 0)),
   "merged and taken apart": (normalised_between_convolutions, (3, 2, 0), (3, 1, 0)),
   "split by a reshape": (lambda x: x.reshape(-1, 6, 2, 10, 1).sum(2), (2, 2, 0), (1, 1, 0)),
@@ -461,6 +461,7 @@ ALONG = {
   "repeated row": repeated_row,
   "slices apart": slices_of_their_own,
   "one row": lambda x: x[:, 3][:, None],
+  "unstacked row": lambda x: jnp.unstack(x, axis=1)[3][:, None],
   "tiles": lambda x: jnp.tile(x, (1, 2, 1, 1)),
   "twice": lambda x: jnp.concatenate([x, x], 1),
   "edge padding": lambda x: jnp.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)), mode="edge"),
@@ -510,6 +511,11 @@ def regrouped_with_copies(x):
   return jnp.stack([x, x, x]).reshape(2, 9, 20)[::-1].reshape(3, 6, 20)
 
 
+def regrouped_unevenly(x):
+  """Of seven copies with 12 rows each, 7 rows at a time."""
+  return jnp.stack([x] * 7).reshape(12, 70).reshape(12, 70, 1)
+
+
 WHOLE = {
   "global pooling": lambda x: x.mean((1, 2)),
   "flattening": lambda x: x.reshape(x.shape[0], -1),
@@ -522,6 +528,7 @@ WHOLE = {
   "cut while merged": lambda x: x.reshape(-1, 120, 1)[:, 20:].reshape(-1, 10, 10, 1),
   "regrouped": lambda x: x.reshape(-1, 5, 24)[:, ::-1].reshape(x.shape),
   "regrouped with copies": regrouped_with_copies,
+  "regrouped unevenly": regrouped_unevenly,
   "unknown loop": lambda x: lax.while_loop(lambda x: x.sum() < 9, lambda x: x + 1, x),
   "unknown operation": lambda x: jnp.fft.fft(x, axis=3).real,
   "moved by the image": lambda x: lax.dynamic_slice(x, (0, 0, 0, x.argmax()), x.shape),
@@ -597,6 +604,10 @@ def test_other_axes_can_be_those_of_the_pixels():
 
   assert field_of(function, 1, 1, *SIDES, axes=(2, 3)) == ((3, 5), (1, 2), (0, 0))
   assert field_of(function, 1, 1, *SIDES, axes=(3,)) == ((5,), (2,), (0,))
+
+
+def test_a_convolution_sees_all_channels():
+  assert field_of(lambda x: convolve(x, 3, 3), 1, *SIDES, 4, axes=(3,)) == ((4,), (0,), (0,))
 
 
 def test_a_convolution_whose_kernels_each_take_a_part_of_the_batch_sees_all_of_it():

@@ -1,12 +1,13 @@
 """Nets of equal cost: what is found costs what was asked for, counted by itself."""
 
+import math
 import random
 
 import jax
 import pytest
 
 from jaxnets import cost, nets
-from jaxnets.cost import match, matching
+from jaxnets.cost import match, matching, staircase
 from jaxnets.errors import ConfigError
 
 # One net of each family and kind of unit, on small images and with few layers: the arithmetic of
@@ -117,3 +118,23 @@ def test_measured_time_is_matched_too(monkeypatch):
   )
   found = match("cifar_resnet20", seconds=1e-3, units=(1, 1, 1))
   assert found.cost == pytest.approx(1e-3, rel=0.1)
+
+
+@pytest.mark.parametrize("target", [0.5, 2.0])
+def test_a_search_ends_where_noise_hides_that_nothing_changes(target):
+  search = staircase.begin(lambda value: 1 + 0.02 * math.sin(1e3 * value), 1.0, target, 0.1)
+  assert staircase.bracket(search, power=1.5) == "end"
+  assert len(search.costs) <= 10
+
+
+def test_a_search_follows_a_cost_from_where_it_hardly_changes():
+  search = staircase.begin(lambda value: 1000 + value**2, 1, 2000, 0.001)
+  assert staircase.bracket(search, power=1.0) == "crossed"
+  staircase.refine(search, (2,))
+  assert staircase.best(search) == 32  # 1000 + 32^2 = 2024; 31 gives 1961
+
+
+def test_a_search_ends_at_the_floor_of_a_cost():
+  search = staircase.begin(lambda value: 1000 + value**2, 64, 900, 0.001)
+  assert staircase.bracket(search, power=1.0) == "end"
+  assert search.costs[min(search.costs)] <= 1000 + 8**2

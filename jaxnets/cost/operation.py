@@ -19,7 +19,8 @@ FREE = frozenset({
 OPAQUE = frozenset({
   "ffi_call", "pallas_call", "custom_call", "pure_callback", "io_callback", "tpu_custom_call",
   "debug_callback", "debug_print", "while", "composite", "linear_call", "custom_linear_solve",
-  "ragged_dot", "ragged_dot_general", "fft", "cholesky", "triangular_solve", "lu", "qr", "eigh", "eig", "svd",
+  "ragged_dot", "ragged_dot_general", "fft", "cholesky", "triangular_solve", "lu", "qr", "eigh",
+  "eig", "svd",
 })  # fmt: skip
 
 

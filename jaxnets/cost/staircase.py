@@ -91,9 +91,11 @@ def bracket(search: Search, power: float) -> Outcome:
     still = costs[value] == costs[end]
     if min(costs[value], costs[end]) > search.target:  # towards its floor cost falls less and less
       still = costs[value] > costs[end] * (1 - search.enough)
-    if change and still and max(value / end, end / value) >= NO_CHANGE:
+    # Of the first step one cannot tell whether it was along an end or an axis without influence.
+    if change and still and low != high and max(value / end, end / value) >= NO_CHANGE:
       return "end"
-    if max(costs) / min(costs) >= REACH:  # measured costs differ always a little
+    # Measured costs differ always a little.
+    if max(costs) / min(costs) >= REACH and gap(search) is None:
       return "end"
   return "crossed"
 

@@ -81,9 +81,11 @@ def test_what_no_value_can_give_is_explained():
   assert all(len(str(e.value).splitlines()) <= 2 for e in (error, small))
 
 
-def test_an_axis_that_does_not_matter_is_said_not_to():
-  with pytest.raises(ConfigError, match=r"hidden"):
-    match("cifar_resnet20", "hidden", macs=1e6, units=(1, 1, 1))
+@pytest.mark.parametrize("factor", [0.01, 0.9, 1.1, 100])
+def test_an_axis_that_does_not_matter_is_said_not_to(factor):
+  target = factor * count("cifar_resnet20", "macs", units=(1, 1, 1))
+  with pytest.raises(ConfigError, match=r"hidden .* has no influence"):
+    match("cifar_resnet20", "hidden", macs=target, units=(1, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -138,3 +140,9 @@ def test_a_search_ends_at_the_floor_of_a_cost():
   search = staircase.begin(lambda value: 1000 + value**2, 64, 900, 0.001)
   assert staircase.bracket(search, power=1.0) == "end"
   assert search.costs[min(search.costs)] <= 1000 + 8**2
+
+
+def test_a_last_step_that_crosses_the_target_counts():
+  search = staircase.begin(lambda value: value**2, 1.0, (4.05 * staircase.REACH) ** 2, 0.001)
+  assert staircase.bracket(search, power=0.1) == "crossed"
+  assert max(search.costs) >= staircase.REACH

@@ -271,20 +271,22 @@ class Inception(Layers):
     return torch.cat((self.run("1x1", x), three, five, pool), 1)
 
 
+# Channels of the modules, table 1's columns.
+INCEPTIONS = {
+  "3a": (64, 96, 128, 16, 32, 32),
+  "3b": (128, 128, 192, 32, 96, 64),
+  "4a": (192, 96, 208, 16, 48, 64),
+  "4b": (160, 112, 224, 24, 64, 64),
+  "4c": (128, 128, 256, 24, 64, 64),
+  "4d": (112, 144, 288, 32, 64, 64),
+  "4e": (256, 160, 320, 32, 128, 128),
+  "5a": (256, 160, 320, 32, 128, 128),
+  "5b": (384, 192, 384, 48, 128, 128),
+}
+
+
 class GoogLeNet(Layers):
   """Table 1 down to the classifier."""
-
-  ROWS = {  # noqa: RUF012 - a table
-    "3a": (64, 96, 128, 16, 32, 32),
-    "3b": (128, 128, 192, 32, 96, 64),
-    "4a": (192, 96, 208, 16, 48, 64),
-    "4b": (160, 112, 224, 24, 64, 64),
-    "4c": (128, 128, 256, 24, 64, 64),
-    "4d": (112, 144, 288, 32, 64, 64),
-    "4e": (256, 160, 320, 32, 128, 128),
-    "5a": (256, 160, 320, 32, 128, 128),
-    "5b": (384, 192, 384, 48, 128, 128),
-  }
 
   def __init__(self, classes: int):
     super().__init__()
@@ -292,7 +294,7 @@ class GoogLeNet(Layers):
     self.add("conv2_reduce", 64, 64, 1)
     self.add("conv2", 64, 192, 3)
     channels = 192
-    for name, row in self.ROWS.items():
+    for name, row in INCEPTIONS.items():
       self.add_module(f"inception{name}", Inception(channels, row))
       channels = row[0] + row[2] + row[4] + row[5]
     self.head = nn.Linear(channels, classes)
@@ -301,7 +303,7 @@ class GoogLeNet(Layers):
     x = functional.max_pool2d(self.run("conv1", x), 3, 2, ceil_mode=True)
     x = self.run("conv2", self.run("conv2_reduce", x))
     x = functional.max_pool2d(x, 3, 2, ceil_mode=True)
-    for name in self.ROWS:
+    for name in INCEPTIONS:
       if name in ("4a", "5a"):
         x = functional.max_pool2d(x, 3, 2, ceil_mode=True)
       x = getattr(self, f"inception{name}")(x)

@@ -59,12 +59,12 @@ def locked(workdir: Path) -> Iterator[None]:
     ConfigError: naming the host and process that hold the folder, or why it cannot be written.
   """
   path = workdir / ".lock"
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    file = open(path, "a+")  # noqa: SIM115 - stays open as long as the lock is held
-  except OSError as error:
-    raise ConfigError(f"cannot write to --workdir={workdir}: {error.strerror}") from error
-  with file:
+  with contextlib.ExitStack() as held:
+    try:
+      workdir.mkdir(parents=True, exist_ok=True)
+      file = held.enter_context(open(path, "a+"))
+    except OSError as error:
+      raise ConfigError(f"cannot write to --workdir={workdir}: {error.strerror}") from error
     try:
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

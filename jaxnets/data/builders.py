@@ -121,11 +121,10 @@ def _subclass(base, title: str, splits: dict[str, Callable[[], Examples]], names
       del dl_manager
       for feature, classes in names.items():
         self.info.features[feature].names = list(classes)
-      return {split: examples() for split, examples in splits.items()}
+      return {split: self._generate_examples(split) for split in splits}
 
-    def _generate_examples(self):
-      # TFDS declares it abstract, but calls only what `_split_generators` returns.
-      raise NotImplementedError
+    def _generate_examples(self, split):
+      return splits[split]()
 
   return Builder
 

@@ -87,7 +87,7 @@ def _folder(name: str, root: Path):
 
   suffixes = {Path(path).suffix.lower() for files in folder.splits.values() for path, _, _ in files}
 
-  class Folder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # pyright: ignore
+  class Folder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self):
@@ -114,6 +114,7 @@ def _folder(name: str, root: Path):
 def _subclass(base, title: str, splits: dict[str, Callable[[], Examples]], names: dict):
   """`base` under the name `title`, with other examples and the given class names."""
 
+  # The base is not known before it runs, so neither are the keywords that it takes.
   class Builder(base, skip_registration=True):  # pyright: ignore
     name = title
 

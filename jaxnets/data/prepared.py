@@ -12,7 +12,7 @@ import re
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -148,8 +148,8 @@ def _data_source(path: Path, split: str):
 
   decoders = {"image": tfds.decode.SkipDecoding()}
   # By directory, not by name: the files say all, and nothing is ever downloaded.
-  builder = tfds.builder_from_directory(path)
-  return builder.as_data_source(split, decoders=decoders)  # pyright: ignore[reportCallIssue]
+  builder: Any = tfds.builder_from_directory(path)
+  return builder.as_data_source(split, decoders=decoders)
 
 
 def _read(source, rows: list[int], path: Path) -> list[dict]:

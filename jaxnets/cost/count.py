@@ -19,7 +19,7 @@ class Cost(NamedTuple):
   activations: int  # values that convolutions and matrix products give
   activation_bytes: int
   layers: tuple[Layer, ...]
-  uncounted: dict[str, int]  # operations that nothing is known of, and how many there are
+  uncounted: dict[str, int]  # operations that nothing is known of, and how often they run
   program: Program
 
   @property
@@ -63,7 +63,11 @@ def of_program(program: Program, argument: int | None = 0) -> Cost:
   """`of`, for a program that is traced already."""
   parameters = _parameters(program, argument)
   counted = list(walk(program))
-  macs, elementwise = sums(program)
+  macs, elementwise = _sums(counted)
+  uncounted: Counter[str] = Counter()
+  for operation, times in counted:
+    if operation.name in OPAQUE:
+      uncounted[operation.name] += times
   return Cost(
     params=sum(math.prod(program.values[n].shape) for n in parameters),
     macs=macs,
@@ -75,9 +79,7 @@ def of_program(program: Program, argument: int | None = 0) -> Cost:
       if operation.name in PRODUCTS
     ),
     layers=tuple(find_layers(program, parameters)),
-    uncounted=dict(
-      Counter(o.name for o, times in counted for _ in range(times) if o.name in OPAQUE)
-    ),
+    uncounted=dict(uncounted),
     program=program,
   )
 
@@ -92,7 +94,10 @@ def _parameters(program: Program, argument: int | None) -> dict[int, tuple[str, 
 
 def sums(program: Program) -> tuple[int, int]:
   """MACs, and scalar operations of everything else."""
-  counted = list(walk(program))
+  return _sums(list(walk(program)))
+
+
+def _sums(counted: list[tuple[Operation, int]]) -> tuple[int, int]:
   macs = sum(times * macs_of(operation) for operation, times in counted)
   return macs, sum(times * elementwise_of(operation) for operation, times in counted)
 

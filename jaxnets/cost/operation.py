@@ -43,10 +43,13 @@ class Operation(NamedTuple):
 def macs_of(operation: Operation, *, padding: bool = True) -> int:
   """Multiply-adds of a convolution or matrix product in one run; 0 for anything else.
 
+  A transposed convolution, as the gradient for an image is one, has as many as the convolution that
+  it transposes: those of every value that it takes with every tap. The zeros that it is written
+  with, between and around its values, are none of them.
+
   Args:
     operation: any.
-    padding: whether taps on padding count. Those on zeros that a dilation puts between the values,
-      as the gradient of a strided convolution has them, never do.
+    padding: whether taps on padding count.
   """
   if operation.name == "conv_general_dilated":
     return _conv_macs(operation, padding)
@@ -82,23 +85,27 @@ def _conv_macs(operation: Operation, padding: bool) -> int:
   taps = 1
   for axis, (i, k, o) in enumerate(axes):
     holes, (edge, _) = operation.params["lhs_dilation"][axis], operation.params["padding"][axis]
-    if padding and holes == 1:
-      taps *= out[o] * kernel[k]
-      continue
     stride, spread = (operation.params[p][axis] for p in ("window_strides", "rhs_dilation"))
-    taps *= _taps(image[i], kernel[k], out[o], stride, spread, holes, edge, padding)
+    if not padding:
+      taps *= _valid_taps(image[i], kernel[k], out[o], stride, spread, holes, edge)
+    elif holes > 1:
+      taps *= image[i] * kernel[k]
+    elif operation.backward:  # of stride 1, and maybe transposed: without holes one cannot see it
+      taps *= min(image[i], out[o]) * kernel[k]
+    else:
+      taps *= out[o] * kernel[k]
   batch, features = (out[axis] for axis in numbers.out_spec[:2])
   return taps * batch * features * kernel[numbers.rhs_spec[1]]
 
 
 @functools.cache
-def _taps(
-  image: int, kernel: int, out: int, stride: int, spread: int, holes: int, edge: int, padding: bool
+def _valid_taps(
+  image: int, kernel: int, out: int, stride: int, spread: int, holes: int, edge: int
 ) -> int:
-  """Pairs of an output and a tap along one axis that meet a value, or also padding."""
+  """Pairs of an output and a tap along one axis that meet a value."""
   end, total = (image - 1) * holes, 0
   for tap in range(kernel):
     first = tap * spread - edge  # where the tap lies for output 0
     for place in range(first, first + out * stride, stride):
-      total += place % holes == 0 and (padding or 0 <= place <= end)
+      total += place % holes == 0 and 0 <= place <= end
   return total

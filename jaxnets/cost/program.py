@@ -29,11 +29,8 @@ CALLS = {
   "custom_partitioning": "call",
   "shard_map": "jaxpr",
 }
-EFFECTS = (
-  "io_callback",
-  "debug_callback",
-  "debug_print",
-)  # run whether their results are read or not
+# Operations that run whether their results are read or not.
+EFFECTS = ("io_callback", "debug_callback", "debug_print")
 LITERAL = -1
 Paths = tuple[tuple[str, ...], ...]
 
@@ -149,7 +146,10 @@ class _Writer:
       elif name == "cond":
         branch = by_platform.get(equation.invars[0])
         branches = params["branches"]
-        called = max(branches, key=_price) if branch is None else branches[branch]
+        if branch is None:
+          called = max(branches, key=functools.partial(_price, platform=self.platform))
+        else:
+          called = branches[branch]
         reads = reads[1:]
       if called is not None:
         devices = params["mesh"].size if name == "shard_map" else 1
@@ -173,13 +173,26 @@ class _Writer:
 
 
 def _alive(operations: list[Operation], outputs: Sequence[int]) -> list[Operation]:
-  """Without those whose results nobody reads; XLA drops them too."""
+  """Without those whose results nobody reads, in scans too; XLA drops them as well."""
   needed, kept = set(outputs), []
   for operation in reversed(operations):
-    if not needed.isdisjoint(operation.writes) or operation.name in EFFECTS:
-      needed.update(operation.reads)
-      kept.append(operation)
+    if needed.isdisjoint(operation.writes) and operation.name not in EFFECTS:
+      continue
+    if operation.name == "scan":
+      operation = operation._replace(body=_read_part(operation, needed))
+    needed.update(operation.reads)
+    kept.append(operation)
   return kept[::-1]
+
+
+def _read_part(operation: Operation, needed: set[int]) -> Program:
+  """The body of a scan without what makes the rows that nobody reads: LITERAL among its outputs."""
+  body, carried = operation.body, operation.params["num_carry"]
+  outputs = tuple(
+    inner if i < carried or outer in needed else LITERAL
+    for i, (inner, outer) in enumerate(zip(body.outputs, operation.writes, strict=True))
+  )
+  return body._replace(outputs=outputs, operations=_alive(body.operations, outputs))
 
 
 def _loop(name: str, params: dict[str, Any], platform: str) -> tuple[Program | None, int | None]:
@@ -197,9 +210,10 @@ def _branch_for(platforms: Sequence[Sequence[str] | None], platform: str) -> int
   return named[0] if named else len(platforms) - 1
 
 
-def _price(branch: core.ClosedJaxpr) -> tuple[int, int]:
+@functools.lru_cache(maxsize=1024)  # a choice inside a choice is priced at every level
+def _price(branch: core.ClosedJaxpr, platform: str) -> tuple[int, int]:
   """Multiply-adds, then operations."""
-  program = read(branch)
+  program = read(branch, platform=platform)
   macs = sum(times * macs_of(operation) for operation, times in walk(program))
   return macs, len(program.operations)
 

@@ -14,7 +14,7 @@ from jaxnets.cost.operation import OPAQUE, PRODUCTS, Operation, macs_of
 from jaxnets.cost.program import LITERAL, Program, walk
 from jaxnets.errors import ConfigError
 
-# Operations that pass each of their values on by itself.
+# Operations that pass each of their values on by itself; a choice reads what decides behind them.
 PAIRED = ("cond", "optimization_barrier")
 Sources = dict[int, int]  # bytes that are read of each value, by its number
 
@@ -152,7 +152,7 @@ def _sources(program: Program) -> dict[int, Sources]:
     if _ends_chains(operation):
       continue
     reads = _taken(operation, sources)
-    paired = operation.name in PAIRED and len(reads) == len(operation.writes)
+    paired = operation.name in PAIRED
     for i, number in enumerate(operation.writes):
       if operation.name == "concatenate":  # each operand holds another part of it
         narrow = {n: size for read in reads for n, size in read.items()}
@@ -187,10 +187,11 @@ def _wanted(program: Program, sizes: dict[int, int], outputs: set[int]) -> dict[
   for operation in reversed(program.operations):
     kept = [0 if n in outputs else min(sizes[n], wanted.get(n, 0)) for n in operation.writes]
     ends = _ends_chains(operation)
-    paired = operation.name in PAIRED and len(operation.reads) == len(kept)
+    paired = operation.name in PAIRED
     for i, number in enumerate(operation.reads):
       if number != LITERAL:
-        least = sizes[number] if ends else kept[i] if paired else max(kept, default=0)
+        own = kept[i] if paired and i < len(kept) else max(kept, default=0)
+        least = sizes[number] if ends else own
         wanted[number] = max(wanted.get(number, 0), min(sizes[number], least))
   return wanted
 

@@ -58,6 +58,12 @@ def test_json_has_what_sweeps_and_papers_need(capsys):
   }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["alexnet", "inception_v3"])
+def test_training_costs_three_forward_passes_but_for_the_images_gradient(capsys, name):
+  said = facts(capsys, name, "--batch=2")
+  assert said["train_macs"] == 3 * said["macs"] - said["layers"][0]["macs"]
+
+
 def test_axes_images_classes_batch_precision_and_optimiser_can_be_changed(capsys):
   said = facts(
     capsys, "--net=cifar_resnet20", "--net.width=0.5", "--net.shortcut=B", "--image_size=16",

@@ -75,6 +75,33 @@ def test_the_gradient_of_a_convolution_costs_twice_its_forward_pass():
   assert both == 3 * forward
 
 
+@pytest.mark.parametrize("padding", ["VALID", "SAME"])
+@pytest.mark.parametrize("side", [6, 7, 13])
+@pytest.mark.parametrize(
+  ("window", "stride", "spread"), [(3, 1, 1), (3, 2, 1), (5, 3, 1), (2, 2, 1), (3, 1, 2)]
+)
+@pytest.mark.parametrize("argument", [0, 1])
+def test_each_gradient_costs_a_forward_pass_whatever_the_geometry(
+  padding, side, window, stride, spread, argument
+):
+  def loss(image, weights):
+    return lax.conv_general_dilated(
+      image, weights, (stride, stride), padding, rhs_dilation=(spread, spread),
+      dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    ).sum()  # fmt: skip
+
+  arguments = kernel(2, side, side, 4), kernel(window, window, 4, 6)
+  forward = count_macs(loss, *arguments)
+  assert count_macs(jax.value_and_grad(loss, argnums=argument), *arguments) == 2 * forward
+
+
+def test_a_transposed_convolution_costs_every_pixel_times_every_tap():
+  def function(image, weights):
+    return lax.conv_transpose(image, weights, (2, 2), "VALID")
+
+  assert count_macs(function, IMAGE, kernel(3, 3, 6, 5)) == 2 * 8 * 8 * 6 * 9 * 5
+
+
 def test_element_wise_operations_and_pooling_are_free():
   assert count_macs(lambda i: kernels.average_pool(jnp.tanh(i) * i, 2, 2), IMAGE) == 0
 

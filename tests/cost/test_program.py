@@ -155,6 +155,31 @@ def test_a_loop_that_multiplies_to_decide_is_refused_and_one_of_no_rounds_is_fre
   assert cost.count_macs(never, array(3, 5), array(5, 5)) == 0
 
 
+def test_rows_of_a_loop_that_nobody_reads_are_not_made():
+  def loop(x, a, b):
+    carry, (one, other) = lax.scan(lambda x, _: (x + 1, (x @ a, x @ b)), x, None, length=6)
+    return carry, one, other
+
+  arguments = array(3, 5), array(5, 5), array(5, 5)
+  assert cost.count_macs(loop, *arguments) == 2 * 6 * 75
+  assert cost.count_macs(lambda *a: loop(*a)[:2], *arguments) == 6 * 75
+  assert cost.count_macs(lambda *a: loop(*a)[0], *arguments) == 0
+
+
+def test_a_choice_in_a_choice_in_a_choice_costs_its_dearest_way():
+  def nested(depth):
+    if not depth:
+      return lambda x, m: x
+    inner = nested(depth - 1)
+
+    def choose(x, m):
+      return lax.cond(x.sum() > depth, lambda x: inner(x, m), lambda x: inner(x, m) @ m, x)
+
+    return choose
+
+  assert cost.count_macs(nested(8), array(3, 5), array(5, 5)) == 8 * 75
+
+
 def test_callbacks_stay_though_nobody_reads_them():
   def function(x):
     jax.debug.print("{}", x)

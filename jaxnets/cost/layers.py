@@ -1,7 +1,6 @@
 """A forward pass by its layers: what is convolved, multiplied, normalised or pooled, and where."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -33,7 +32,8 @@ def find_layers(program: Program, parameters: dict[int, Path]) -> list[Layer]:
 
   A convolution, a matrix product and a pooling is a layer, with the bias that is added to it, and
   so is every other group of parameters, mostly a norm. All that follows up to the next layer is
-  counted with it. Parameters that are used again count once.
+  counted with it. Parameters that are used again count once; those that nothing uses, and what is
+  computed where there is no layer at all, are in a row "rest".
 
   Args:
     program: of a forward pass.
@@ -43,73 +43,97 @@ def find_layers(program: Program, parameters: dict[int, Path]) -> list[Layer]:
   for number, path in parameters.items():
     group = _group_of(path)
     sizes[group] = sizes.get(group, 0) + math.prod(program.values[number].shape)
-  return _numbered(_rows(program, parameters, sizes, set(sizes), 1))
+  table = _Table(sizes, set(sizes))
+  table.write(program, parameters, 1)
+  return table.finished()
 
 
-def _rows(
-  program: Program,
-  parameters: dict[int, Path],
-  sizes: dict[Path, int],
-  groups: set[Path],
-  times: int,
-) -> list[Layer]:
-  """`sizes` are those of the groups that no row has yet; `times` the rounds of the loops around."""
-  rows: list[Layer] = []
-  norms: dict[Path | int, int] = {}  # a norm's group, and the values it gives -> its row
-  owners = dict(parameters)
-  data = {n for n in program.inputs if n not in parameters}  # what depends on more than parameters
-  before = 0  # elementwise operations before the first layer
-  for operation in program.operations:
-    owned = [owners[n] for n in operation.reads if n in owners]
-    if data.isdisjoint(operation.reads):
-      if owned and operation.name in PASSING:
-        owners |= dict.fromkeys(operation.writes, owned[0])
-    else:
-      data.update(operation.writes)
-    runs = times * operation.times
-    if operation.body is not None:
-      given = {inner: owners[n] for inner, n in _carried(operation) if n in owners}
-      rounds = 1 if operation.rounds is None else operation.rounds
-      rows += _rows(operation.body, given, sizes, groups, runs * rounds)
-      continue
+class _Table:
+  """Collects rows while a program and the bodies of its loops are walked."""
 
-    group = _group_of(owned[0]) if owned else _group(operation.scope, groups)
-    is_product, moves = operation.name in PRODUCTS, operation.name in PASSING
-    norm = None if group is None else norms.get(group)
-    if norm is None and moves:  # the norm's values in another shape
-      norm = norms.get(operation.reads[0])
-    kind = describe(operation) if not data.isdisjoint(operation.writes) else None
-    if norm is not None and not is_product:
-      kind, rows[norm] = None, _grown(rows[norm], operation)
-      norms[operation.writes[0]] = norm
-    elif kind is None and group in sizes and not moves:
-      kind = "bias" if operation.name == "add" else "norm"
-      norms[group] = norms[operation.writes[0]] = len(rows)
+  def __init__(self, sizes: dict[Path, int], groups: set[Path]) -> None:
+    self.rows: list[Layer] = []
+    self.sizes = sizes  # of the groups of parameters that no row has yet
+    self.groups = groups
+    self.before = 0  # elementwise operations before the first layer
 
-    elementwise = runs * elementwise_of(operation)
-    if kind is None and rows:
-      rows[-1] = rows[-1]._replace(elementwise=rows[-1].elementwise + elementwise)
-    elif kind is None:
-      before += elementwise
-    else:
-      name = (
-        "/".join(group) if group in sizes or (is_product and group) else _place(operation, kind)
+  def write(self, program: Program, parameters: dict[int, Path], times: int) -> None:
+    """Adds the rows of a program that runs so often."""
+    norms: dict[Path | int, int] = {}  # a norm's group, and the values it gives -> its row
+    owners = dict(parameters)
+    data = {n for n in program.inputs if n not in parameters}  # depends on more than parameters
+    for operation in program.operations:
+      owned = [owners[n] for n in operation.reads if n in owners]
+      if data.isdisjoint(operation.reads):
+        if owned and operation.name in PASSING:
+          owners |= dict.fromkeys(operation.writes, owned[0])
+      else:
+        data.update(operation.writes)
+      runs = times * operation.times
+      if operation.body is not None:
+        given = {inner: owners[n] for inner, n in _carried(operation) if n in owners}
+        rounds = 1 if operation.rounds is None else operation.rounds
+        self.write(operation.body, given, runs * rounds)
+        continue
+
+      group = _group_of(owned[0]) if owned else _group(operation.scope, self.groups)
+      is_product, moves = operation.name in PRODUCTS, operation.name in PASSING
+      norm = None if group is None else norms.get(group)
+      if norm is None and moves:  # the norm's values in another shape
+        norm = norms.get(operation.reads[0])
+      is_layer = is_product or not data.isdisjoint(operation.writes)
+      kind = describe(operation) if is_layer else None
+      if norm is not None and not is_product:
+        kind, self.rows[norm] = None, _grown(self.rows[norm], operation)
+        norms[operation.writes[0]] = norm
+      elif kind is None and group in self.sizes and not moves:
+        kind = "bias" if operation.name == "add" else "norm"
+        norms[group] = norms[operation.writes[0]] = len(self.rows)
+
+      elementwise = runs * elementwise_of(operation)
+      if kind is not None:
+        groups = dict.fromkeys([group, *map(_group_of, owned)])
+        self.add(operation, kind, [g for g in groups if g is not None], times)
+      elif self.rows:
+        newest = self.rows[-1]
+        self.rows[-1] = newest._replace(elementwise=newest.elementwise + elementwise)
+      else:
+        self.before += elementwise
+
+  def add(self, operation: Operation, kind: str, groups: list[Path], times: int) -> None:
+    """The row of an operation that is a layer, with the parameters of those groups."""
+    is_product, runs = operation.name in PRODUCTS, times * operation.times
+    named = groups and (is_product or groups[0] in self.sizes)
+    shape = tuple(operation.gives[0].shape)
+    self.rows.append(
+      Layer(
+        name="/".join(groups[0]) if named else _place(operation, kind),
+        op=kind if runs == 1 else f"{kind}, {runs} times",
+        shape=shape,
+        params=sum(self.sizes.pop(group, 0) for group in groups),
+        macs=runs * macs_of(operation),
+        elementwise=runs * elementwise_of(operation) + self.before,
+        activations=runs * math.prod(shape) if is_product else 0,
+        value=operation.writes[0] if times == 1 else -1,
       )
-      shape = tuple(operation.gives[0].shape)
-      rows.append(
-        Layer(
-          name=name,
-          op=kind if runs == 1 else f"{kind}, {runs} times",
-          shape=shape,
-          params=sizes.pop(group, 0) if group is not None else 0,
-          macs=runs * macs_of(operation),
-          elementwise=elementwise + before,
-          activations=runs * math.prod(shape) if is_product else 0,
-          value=operation.writes[0] if times == 1 else -1,
-        )
-      )
-      before = 0
-  return rows
+    )
+    self.before = 0
+
+  def finished(self) -> list[Layer]:
+    """The rows, each with a name of its own, and one for what is left."""
+    if self.sizes or self.before:
+      params = sum(self.sizes.values())
+      self.rows.append(Layer("rest", "", (), params, 0, self.before, 0, -1))
+    names = {row.name for row in self.rows}
+    seen: set[str] = set()
+    for i, row in enumerate(self.rows):
+      name, number = row.name, 1
+      while name in seen or (number > 1 and name in names):
+        number += 1
+        name = f"{row.name}{number}"
+      seen.add(name)
+      self.rows[i] = row._replace(name=name)
+    return self.rows
 
 
 def describe(operation: Operation) -> str | None:
@@ -151,16 +175,6 @@ def _carried(operation: Operation) -> zip:
   return zip(operation.body.inputs, operation.reads[-len(operation.body.inputs) :], strict=True)
 
 
-def _numbered(rows: list[Layer]) -> list[Layer]:
-  """Layers of one name told apart: max_pool, max_pool2, ..."""
-  seen: Counter[str] = Counter()
-  for i, row in enumerate(rows):
-    seen[row.name] += 1
-    if seen[row.name] > 1:
-      rows[i] = row._replace(name=f"{row.name}{seen[row.name]}")
-  return rows
-
-
 def _group_of(path: Path) -> Path:
   """What a parameter belongs to: what holds it, or itself where the whole tree does."""
   return path[:-1] or path
@@ -182,6 +196,6 @@ def _grown(layer: Layer, operation: Operation) -> Layer:
 def _place(operation: Operation, kind: str) -> str:
   """The name of a layer without parameters: its scope, without the net's own name, and its kind."""
   scope = [name.partition(".")[0] for name in operation.scope]
-  scope = [name for i, name in enumerate(scope) if i == 0 or name != scope[i - 1]]
+  scope = [name for i, name in enumerate(scope) if name and (i == 0 or name != scope[i - 1])]
   word = "_".join(w for w in kind.split() if w.isalpha())
   return "/".join([*scope[1:], word])

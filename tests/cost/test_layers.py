@@ -187,3 +187,37 @@ def test_a_loop_that_counts_is_no_layer():
 
   (row,) = cost.of(forward, {"w": array(3, 3)}, array(2, 3)).layers
   assert (row.name, row.op, row.macs) == ("w", "dense, 5 times", 5 * 2 * 9)
+
+
+def add_up(found):
+  for quantity in ("params", "macs", "elementwise", "activations"):
+    assert sum(getattr(row, quantity) for row in found.layers) == getattr(found, quantity), quantity
+  assert len({row.name for row in found.layers}) == len(found.layers)
+  return [(row.name, row.op, row.params) for row in found.layers]
+
+
+def test_sums_hold_where_layers_are_few():
+  def looped(p, x):
+    return lax.scan(lambda x, _: (jnp.tanh(x), None), x, None, length=6)[0] @ p["w"]
+
+  assert add_up(cost.of(looped, {"w": array(5, 5)}, array(3, 5))) == [("w", "dense", 25)]
+  assert add_up(cost.of(lambda x: x * 2, array(3, 4), argument=None)) == [("rest", "", 0)]
+  unused = {"a": {"w": array(5, 5)}, "b": {"w": array(7)}}
+  assert add_up(cost.of(lambda p, x: x @ p["a"]["w"], unused, array(3, 5))) == [
+    ("a", "dense", 25), ("rest", "", 7),
+  ]  # fmt: skip
+
+
+def test_products_of_parameters_alone_are_layers_too():
+  low_rank = {"w": array(5, 5), "a": array(5, 2), "b": array(2, 5)}
+  rows = add_up(cost.of(lambda p, x: x @ (p["w"] + p["a"] @ p["b"]), low_rank, array(3, 5)))
+  assert ("a", "dense", 20) in rows
+  add_up(cost.of(lambda p: p["x"] @ p["w"], {"x": array(3, 5), "w": array(5, 5)}))
+
+
+def test_no_two_layers_have_one_name():
+  def forward(p, x):
+    return x @ p["w"] @ p["w2"] @ p["w"]
+
+  rows = add_up(cost.of(forward, {"w": array(5, 5), "w2": array(5, 5)}, array(3, 5)))
+  assert [name for name, _, _ in rows] == ["w", "w2", "w3"]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxnets.cli import table
-from jaxnets.cost import devices, roofline
+from jaxnets.cost import devices
 from jaxnets.cost.field import Field
-from jaxnets.train.estimate import Estimate
+from jaxnets.train.estimate import Estimate, bound_step
 
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 
@@ -203,19 +203,15 @@ def _xla(found: dict[str, Any], said: dict[str, Any]) -> list[str]:
     ours, theirs = said["memory"][kind], found["memory"][kind]
     lines.append(
       f"memory of {words}: {human(theirs)} compiled, {human(ours)} estimated, "
-      f"{ours / max(1, theirs):.3f} of that"
+      f"{ours / theirs:.3f} of that"
     )
   return lines
 
 
 def _bound(estimate: Estimate, kind: str) -> dict[str, Any]:
-  """Of the gradients of a whole train step; the optimiser is free, which keeps it a bound."""
-  parts = estimate.subject.config.train.accumulation
-  bound = roofline.bound(estimate.gradient, devices.find(kind))._asdict()
-  for key in ("bound_seconds", "compute_seconds", "memory_seconds", "compulsory_seconds"):
-    bound[key] *= parts
+  bound = bound_step(estimate, devices.find(kind))
   images = estimate.subject.config.train.batch
-  return bound | {"images_per_second": images / bound["bound_seconds"]}
+  return bound._asdict() | {"images_per_second": images / bound.bound_seconds}
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

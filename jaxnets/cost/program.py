@@ -33,6 +33,7 @@ CALLS = {
 EFFECTS = ("io_callback", "debug_callback", "debug_print")
 LITERAL = -1
 Paths = tuple[tuple[str, ...], ...]
+Recorded = tuple[core.ClosedJaxpr, Paths]
 
 
 class Program(NamedTuple):
@@ -57,7 +58,7 @@ def trace(function: Callable, *arguments: Any, platform: str = "") -> Program:
   return read(*record(function, *arguments), platform)
 
 
-def record(function: Callable, *arguments: Any) -> tuple[core.ClosedJaxpr, Paths]:
+def record(function: Callable, *arguments: Any) -> Recorded:
   """What `read` takes: the jaxpr, and where its inputs lie in the arguments."""
   leaves = jax.tree_util.tree_leaves_with_path(arguments)
   paths = tuple(tuple(_name(key) for key in path) for path, _ in leaves)

@@ -1,16 +1,17 @@
 """The traced counts and memory of a net beside what XLA says of the compiled program."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
-from jaxnets import kernels
+from jaxnets import cost, kernels
+from jaxnets.cost.net import abstract_key, forward_of
 from jaxnets.cost.operation import elementwise_of, macs_of
-from jaxnets.cost.program import Program, trace, walk
+from jaxnets.cost.program import trace, walk
+from jaxnets.errors import ConfigError
 from jaxnets.train.compiled import total_bytes
-from jaxnets.train.estimate import Estimate, abstract_batch, forward_of, make_step
+from jaxnets.train.estimate import Estimate, abstract_batch, abstract_images, make_step
 
 # XLA counts these apart, as "transcendentals".
 TRANSCENDENTAL = frozenset(
@@ -33,20 +34,11 @@ def crosscheck_flops(function: Callable, *arguments: Any) -> dict[str, int | flo
   """
   program = trace(function, *arguments)
   lowered = jax.jit(function).lower(*arguments)
-  before, compiled = (_flops(stage) for stage in (lowered, lowered.compile()))
-  return _attribute(program, before, compiled)
-
-
-def _flops(stage: Any) -> int:
-  """XLA's own count; some backends have none."""
-  return int((stage.cost_analysis() or {}).get("flops", 0))
-
-
-def _attribute(program: Program, before: int, compiled: int) -> dict[str, int | float]:
+  before, compiled = _flops(lowered), _flops(lowered.compile())
   counted = list(walk(program))
-  macs = 2 * sum(times * macs_of(operation) for operation, times in counted)
+  macs, elementwise = cost.sums(program)
+  macs *= 2
   valid = 2 * sum(times * macs_of(operation, padding=False) for operation, times in counted)
-  elementwise = sum(times * elementwise_of(operation) for operation, times in counted)
   apart = sum(
     times * elementwise_of(operation)
     for operation, times in counted
@@ -66,31 +58,39 @@ def _attribute(program: Program, before: int, compiled: int) -> dict[str, int | 
   }
 
 
-def _compile(function: Callable, *arguments: Any) -> Any:
-  """Compiled, with arguments that it does not read: they are there all the same."""
-  return jax.jit(function, keep_unused=True).lower(*arguments).compile()
+def _flops(stage: Any) -> int:
+  found = (stage.cost_analysis() or {}).get("flops", 0)
+  if found <= 0:
+    raise ConfigError(f"XLA counts no FLOPs on {jax.default_backend()} devices\nLeave out --xla")
+  return int(found)
 
 
 def crosscheck(estimate: Estimate) -> dict[str, Any]:
   """Of an estimate: FLOPs of its forward pass of one image; memory of its train step and inference.
 
   The FLOPs are of the common form of the operations: C++ kernels are closed to XLA.
+
+  Raises:
+    ConfigError: the estimate is for devices that are not here, or XLA does not count.
   """
   subject, net, state = estimate.subject, estimate.net, estimate.state
-  size = subject.config.data.image_size
-  image = jax.ShapeDtypeStruct((1, size, size, subject.channels), "float32")
-  start = time.monotonic()
+  here = "cuda" if jax.default_backend() == "gpu" else jax.default_backend()
+  if subject.platform != here:
+    raise ConfigError(
+      f"--xla compiles for the devices here ({here}), but the estimate is for {subject.platform}\n"
+      "Leave out --device, or run it there"
+    )
   with kernels.assumed("definition"):
-    flops = crosscheck_flops(forward_of(net), state.params, state.stats, image)
-  images = estimate.memory.batch
-  batch = abstract_batch(subject, images)
-  key = jax.eval_shape(lambda: jax.random.key(0))
-  step = make_step(subject, net)
-  train = jax.jit(step, donate_argnums=0).lower(state, batch, key).compile()
-  several = jax.ShapeDtypeStruct((images, size, size, subject.channels), "float32")
-  inference = _compile(forward_of(net), state.params, state.stats, several)
+    one = abstract_images(subject, 1)
+    flops = crosscheck_flops(forward_of(net), state.params, state.stats, one)
+  batch = abstract_batch(subject, estimate.memory.batch)
+  step = jax.jit(make_step(subject, net), donate_argnums=0)
+  train = step.lower(state, batch, abstract_key()).compile()
+  # Parameters of auxiliary heads are there, though inference does not read them.
+  forward = jax.jit(forward_of(net), keep_unused=True)
+  several = abstract_images(subject, estimate.memory.batch)
+  inference = forward.lower(state.params, state.stats, several).compile()
   return {
     "flops": flops,
     "memory": {"train": total_bytes(train), "forward": total_bytes(inference)},
-    "seconds": time.monotonic() - start,
   }

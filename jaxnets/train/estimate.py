@@ -1,17 +1,21 @@
 """What a config costs, from its traced net and gradient: nothing is compiled, run or allocated."""
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from jaxnets import cost, kernels, nets
 from jaxnets.config import Config
+from jaxnets.cost import Layer, roofline
+from jaxnets.cost.devices import Device
 from jaxnets.cost.field import Field, find_fields
 from jaxnets.cost.memory import bytes_of, measure_live
-from jaxnets.cost.program import Program, read, record, trace
+from jaxnets.cost.net import abstract_key, forward_of, training_pass_of
+from jaxnets.cost.program import Program, Recorded, read, record
+from jaxnets.cost.roofline import Bound
 from jaxnets.train.experiment import build_optimiser, check_divisible, name_net
 from jaxnets.train.state import State, init_state
 from jaxnets.train.step import Batch, TrainStep, make_gradient, make_train_step
@@ -55,8 +59,7 @@ class Estimate(NamedTuple):
   train_macs: int  # one image, forward and backward
   train_elementwise: int
   memory: Memory
-  inference: Program  # of one image
-  inference_here: Program  # in the form of the subject's devices
+  inference: Program  # of one image, in the form of the subject's devices
   gradient: Program  # of the device's images, or of a part of them when gradients accumulate
 
 
@@ -69,40 +72,61 @@ def estimate(subject: Subject) -> Estimate:
   check_divisible(subject.config, subject.devices)
   with kernels.assumed(kernels.foreseen(subject.platform)):
     net = name_net(subject.config, subject.classes)
-    state = abstract_state(subject, net)
-    one = _prepared(subject, 1)
-    jaxpr, paths = record(forward_of(net), state.params, state.stats, one)
-    inference, here = read(jaxpr, paths), read(jaxpr, paths, subject.platform)
+    state = jax.eval_shape(init_of(subject, net), abstract_key())
+    one = abstract_images(subject, 1)
+    passed = record(forward_of(net), state.params, state.stats, one)
+    inference, here = read(*passed), read(*passed, subject.platform)
     forward = cost.of_program(inference)
     found = find_fields(inference, inference.inputs[-1])
-    fields = {row.name: found[row.value] for row in forward.layers if row.value in found}
+    rows = forward.layers
     if net.fields.get("aux"):
-      forward = cost.of(_with_heads(net), state.params, state.stats, one, _key())
-    gradient, gradient_here, part = trace_gradient(subject, net, state)
-  macs, elementwise = cost.sums(gradient)
+      forward = cost.of(training_pass_of(net), state.params, state.stats, one, abstract_key())
+    gradient = kept = record_gradient(subject, net, state)
+    if (as_run := net_as_run(subject, net)) is not net:
+      kept = record_gradient(subject, as_run, state)
+  common = read(*gradient)
+  macs, elementwise = cost.sums(common)
   return Estimate(
     subject=subject,
     net=net,
     state=state,
     forward=forward,
-    fields=fields,
-    field=_largest(found),
-    train_macs=macs // part,
-    train_elementwise=elementwise // part,
-    memory=measure_memory(subject, state, gradient_here, part, here),
-    inference=inference,
-    inference_here=here,
-    gradient=gradient,
+    fields={row.name: found[row.value] for row in rows if row.value in found},
+    field=_field(rows, found),
+    train_macs=macs // part_of(subject),
+    train_elementwise=elementwise // part_of(subject),
+    memory=measure_memory(subject, state, read(*kept, subject.platform), here),
+    inference=here,
+    gradient=common,
   )
 
 
-def abstract_state(subject: Subject, net: nets.Net) -> State:
-  """Shapes and types of the state of a run."""
+def bound_step(estimate: Estimate, device: Device) -> Bound:
+  """No train step is faster on that device; its optimiser is free, which keeps this a bound."""
+  parts = estimate.subject.config.train.accumulation
+  found = roofline.bound(estimate.gradient, device)
+  return found._replace(
+    **{key: parts * value for key, value in found._asdict().items() if key.endswith("_seconds")}
+  )
+
+
+def optimiser_of(config: Config) -> optax.GradientTransformationExtraArgs:
+  """The config's optimiser, for a run of any length, on which neither shapes nor costs depend."""
+  return build_optimiser(config, 2 * config.optim.warmup_steps + 1)[1]
+
+
+def init_of(subject: Subject, net: nets.Net) -> Callable[[jax.Array], State]:
+  """key -> the state that a run begins with."""
   config = subject.config
-  _, optimiser, _ = build_optimiser(config, max(1000, 2 * config.optim.warmup_steps))
   shape = (1, config.data.image_size, config.data.image_size, subject.channels)
-  init = functools.partial(init_state, net, optimiser, shape=shape, ema=bool(config.train.ema))
-  return jax.eval_shape(lambda key: init(key=key), _key())
+  ema = bool(config.train.ema)
+  return lambda key: init_state(net, optimiser_of(config), key, shape, ema=ema)
+
+
+def part_of(subject: Subject) -> int:
+  """Images that a device computes at once: its share of the batch, or of a part of that."""
+  train = subject.config.train
+  return train.batch // subject.devices // train.accumulation
 
 
 def abstract_batch(subject: Subject, images: int) -> dict[str, jax.ShapeDtypeStruct]:
@@ -114,12 +138,17 @@ def abstract_batch(subject: Subject, images: int) -> dict[str, jax.ShapeDtypeStr
   }
 
 
+def abstract_images(subject: Subject, images: int) -> jax.ShapeDtypeStruct:
+  """Shape and type of so many images as the net takes them."""
+  size = subject.config.data.image_size
+  return jax.ShapeDtypeStruct((images, size, size, subject.channels), "float32")
+
+
 def make_step(subject: Subject, net: nets.Net) -> TrainStep:
   """The config's train step on images that are only scaled: without augmentation, which is cheap
   beside the net and needs the dataset.
   """
   config = subject.config
-  _, optimiser, _ = build_optimiser(config, max(1000, 2 * config.optim.warmup_steps))
 
   def prepare(key: jax.Array, batch: Batch):
     del key
@@ -128,7 +157,7 @@ def make_step(subject: Subject, net: nets.Net) -> TrainStep:
 
   return make_train_step(
     net,
-    optimiser,
+    optimiser_of(config),
     prepare,
     accumulation=config.train.accumulation,
     label_smoothing=config.train.label_smoothing,
@@ -136,60 +165,42 @@ def make_step(subject: Subject, net: nets.Net) -> TrainStep:
   )
 
 
-def forward_of(net: nets.Net) -> Callable[..., jax.Array]:
-  """(params, stats, images) -> logits, at inference."""
-  return lambda params, stats, images: net.apply(params, stats, images).logits
-
-
-def _with_heads(net: nets.Net) -> Callable[..., Any]:
-  def forward(params, stats, images, key):
-    output = net.apply(params, stats, images, train=True, key=key)
-    return output.logits, output.aux
-
-  return forward
-
-
-def trace_gradient(subject: Subject, net: nets.Net, state: State) -> tuple[Program, Program, int]:
-  """The gradient of one part of the images of a device: in the common form, in the form of the
-  subject's devices, and the images in it.
-  """
-  part = subject.config.train.batch // subject.devices // subject.config.train.accumulation
+def record_gradient(subject: Subject, net: nets.Net, state: State) -> Recorded:
+  """The gradient of what a device computes at once."""
+  part = part_of(subject)
   gradient = make_gradient(net, label_smoothing=subject.config.train.label_smoothing)
   targets = jax.ShapeDtypeStruct((part, subject.classes), "float32")
   labels = jax.ShapeDtypeStruct((part,), "int32")
-  arguments = (state.params, state.stats, _prepared(subject, part), targets, labels, _key())
-  jaxpr, paths = record(gradient, *arguments)
-  here = read(jaxpr, paths, subject.platform)
-  if subject.platform == "cpu" and net.fields.get("remat"):
-    # XLA finds that a value is computed twice and keeps it: on CPUs remat saves no memory.
-    config = subject.config.copy_and_resolve_references()
-    config.net.remat = ()
-    keeping = make_gradient(
-      name_net(config, subject.classes), label_smoothing=config.train.label_smoothing
-    )
-    here = trace(keeping, *arguments, platform="cpu")
-  return read(jaxpr, paths), here, part
+  images = abstract_images(subject, part)
+  return record(gradient, state.params, state.stats, images, targets, labels, abstract_key())
 
 
-def measure_memory(
-  subject: Subject, state: State, gradient: Program, part: int, forward: Program
-) -> Memory:
+def net_as_run(subject: Subject, net: nets.Net) -> nets.Net:
+  """The net whose memory a step needs: XLA keeps what remat computes again where it is a CPU's."""
+  if subject.platform != "cpu" or not net.fields.get("remat"):
+    return net
+  config = subject.config.copy_and_resolve_references()
+  config.net.remat = ()
+  return name_net(config, subject.classes)
+
+
+def measure_memory(subject: Subject, state: State, gradient: Program, forward: Program) -> Memory:
   """The memory of a step and of inference.
 
   Args:
     subject: gives the batch, devices and accumulation.
     state: shapes of the whole state.
-    gradient: of `part` images, in the form of the subject's devices.
-    part: images computed at once on a device.
+    gradient: `record_gradient` in the form of the subject's devices.
     forward: of one image, in the same form.
   """
+  part = part_of(subject)
   images = subject.config.train.batch // subject.devices
   params, stats, optimiser, average = (
     _bytes(tree) for tree in (state.params, state.stats, state.opt, state.ema)
   )
   live = measure_live(gradient)
   # With the prepared images and targets, and the sums of gradients that accumulate.
-  temporary = live.peak + _bytes(_prepared(subject, part)) + 4 * part * subject.classes
+  temporary = live.peak + _bytes(abstract_images(subject, part)) + 4 * part * subject.classes
   if part < images:
     temporary += params + stats
   uint8 = _bytes(abstract_batch(subject, images))
@@ -205,25 +216,18 @@ def measure_memory(
     kept=live.kept,
     temporary=temporary,
     train=params + stats + optimiser + average + uint8 + temporary,
-    forward=params + stats + _bytes(_prepared(subject, images)) + inference,
+    forward=params + stats + _bytes(abstract_images(subject, images)) + inference,
   )
 
 
-def _prepared(subject: Subject, images: int) -> jax.ShapeDtypeStruct:
-  """Images as the net takes them."""
-  size = subject.config.data.image_size
-  return jax.ShapeDtypeStruct((images, size, size, subject.channels), "float32")
-
-
-def _largest(fields: dict[int, Field]) -> Field | None:
+def _field(rows: Sequence[Layer], fields: dict[int, Field]) -> Field | None:
+  """The largest field of a place of a map; None when the last convolution sees the whole image."""
+  convolutions = [row.value for row in rows if row.op.startswith("conv")]
+  if not convolutions or fields[convolutions[-1]].whole:
+    return None
   finite = [field for field in fields.values() if not field.whole]
-  return max(finite, key=lambda field: field.size, default=None)
+  return max(finite, key=lambda field: field.size)
 
 
 def _bytes(tree: Any) -> int:
   return sum(map(bytes_of, jax.tree.leaves(tree)))
-
-
-def _key() -> jax.ShapeDtypeStruct:
-  """The shape of a random key; to make one would start the devices."""
-  return jax.eval_shape(lambda: jax.random.key(0))

@@ -3,8 +3,16 @@
 from typing import NamedTuple
 
 from jaxnets import kernels
+from jaxnets.cost.program import read
 from jaxnets.errors import ConfigError
-from jaxnets.train.estimate import Estimate, Memory, Subject, measure_memory, trace_gradient
+from jaxnets.train.estimate import (
+  Estimate,
+  Memory,
+  Subject,
+  measure_memory,
+  net_as_run,
+  record_gradient,
+)
 
 FIRST = 8  # the second batch that is traced, in smallest ones
 MOST_LINES = 12  # batches that are found by lines; then halves are quicker
@@ -64,5 +72,6 @@ def _memory(estimate: Estimate, batch: int) -> Memory:
   config.train.batch = batch
   subject: Subject = estimate.subject._replace(config=config)
   with kernels.assumed(estimate.memory.kernels):
-    _, gradient, part = trace_gradient(subject, estimate.net, estimate.state)
-  return measure_memory(subject, estimate.state, gradient, part, estimate.inference_here)
+    recorded = record_gradient(subject, net_as_run(subject, estimate.net), estimate.state)
+  gradient = read(*recorded, subject.platform)
+  return measure_memory(subject, estimate.state, gradient, estimate.inference)

@@ -5,12 +5,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnets.cost import devices, roofline, timing
+from jaxnets.cost import devices, timing
 from jaxnets.errors import ConfigError
 from jaxnets.train import mesh as meshes
-from jaxnets.train.estimate import Estimate, make_step
-from jaxnets.train.experiment import build_optimiser, name_net
-from jaxnets.train.state import init_state
+from jaxnets.train.estimate import Estimate, abstract_batch, bound_step, init_of, make_step
+from jaxnets.train.experiment import name_net
 from jaxnets.train.step import jit_step
 
 
@@ -31,17 +30,12 @@ def measure(estimate: Estimate, steps: int) -> dict[str, Any]:
     raise ConfigError(f"--devices (={subject.devices}) is more than there are here ({len(here)})")
   mesh = meshes.make_mesh(here[: subject.devices])
   net = name_net(config, subject.classes)
-  _, optimiser, _ = build_optimiser(config, max(1000, 2 * config.optim.warmup_steps))
-  size = config.data.image_size
-  shape = (1, size, size, subject.channels)
-  state = jax.jit(
-    lambda key: init_state(net, optimiser, key, shape, ema=bool(config.train.ema)),
-    out_shardings=meshes.replicated(mesh),
-  )(jax.random.key(0))
-  draw = np.random.default_rng(0)
+  init = jax.jit(init_of(subject, net), out_shardings=meshes.replicated(mesh))
+  state = init(jax.random.key(0))
+  draw, shapes = np.random.default_rng(0), abstract_batch(subject, config.train.batch)
   batch = meshes.global_batch(mesh, {
-    "image": draw.integers(0, 256, (config.train.batch, *shape[1:]), np.uint8),
-    "label": draw.integers(0, subject.classes, config.train.batch, np.int32),
+    "image": draw.integers(0, 256, shapes["image"].shape, np.uint8),
+    "label": draw.integers(0, subject.classes, shapes["label"].shape, np.int32),
   })  # fmt: skip
   step = jit_step(make_step(subject, net), mesh)
   key = jax.random.key(1)
@@ -60,5 +54,6 @@ def measure(estimate: Estimate, steps: int) -> dict[str, Any]:
     device = devices.find(here[0].device_kind if here[0].platform != "cpu" else "cpu")
   except ConfigError:
     return found
-  bound = roofline.bound(estimate.gradient, device).bound_seconds * config.train.accumulation
-  return found | {"bound_seconds": bound, "times_the_bound": times.measured_seconds / bound}
+  bound = bound_step(estimate, device)
+  ratio = timing.compare(times, bound)
+  return found | {"bound_seconds": bound.bound_seconds, "times_the_bound": ratio}

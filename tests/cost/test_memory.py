@@ -10,10 +10,11 @@ import pytest
 
 from jaxnets import config, nets
 from jaxnets.cost.memory import measure_live
+from jaxnets.cost.net import forward_of
 from jaxnets.cost.program import trace
 from jaxnets.errors import ConfigError
 from jaxnets.train import compiled, loop
-from jaxnets.train.estimate import Subject, abstract_batch, estimate, forward_of, make_step
+from jaxnets.train.estimate import Subject, abstract_batch, estimate, make_step
 from jaxnets.train.fits import largest_batch
 from tests.kernels.forms import needs_onednn
 from tests.train.tiny import tiny_config

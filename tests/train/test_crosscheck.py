@@ -4,8 +4,8 @@ import jax
 import pytest
 
 from jaxnets import kernels, nets
+from jaxnets.cost.net import forward_of
 from jaxnets.train.crosscheck import crosscheck_flops
-from jaxnets.train.estimate import forward_of
 from jaxnets.train.step import make_gradient
 
 KEY = jax.eval_shape(lambda: jax.random.key(0))

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
-from jaxnets import kernels, nets
-from jaxnets.cost.count import Cost, of
+from jaxnets import nets
+from jaxnets.cost.count import Cost
 from jaxnets.cost.layers import Layer
+from jaxnets.cost.net import count_net, shapes_of
 
 Value = int | float | str
 Measure = Callable[[str], Value]
@@ -33,20 +33,11 @@ class Counted(NamedTuple):
 def counted(name: str) -> Counted:
   """The net called `name` on one image of its own size; traced once in a process."""
   net = nets.build(name)
-  image = jax.ShapeDtypeStruct((1, side(name), side(name), 3), jnp.float32)
-  train = net.fields.get("aux", False)
-
-  def forward(params, stats, images):
-    key = jax.random.key(0) if train else None
-    output = net.apply(params, stats, images, train=train, key=key)
-    return output.logits, output.aux
-
-  with kernels.assumed("definition"):  # the counts are those of any form; this is traced fastest
-    params, stats = jax.eval_shape(lambda: net.init(jax.random.key(0), image.shape))
-    cost = of(forward, params, stats, image)
+  shapes = shapes_of(net, side(name))
+  cost = count_net(net, shapes, side(name), train=net.fields.get("aux", False))
   weights = {
     path.removesuffix("/kernel"): leaf.shape
-    for path, leaf in _leaves(params).items()
+    for path, leaf in _leaves(shapes[0]).items()
     if path.endswith("/kernel")
   }
   return Counted(weights, cost)

@@ -63,7 +63,7 @@ FIELDS: dict[str, Field] = {
     5, "schedule=plateau: evaluations without a better validation error", low=1
   ),
   "optim.clip_norm": Field(0.0, "largest norm of the gradient; 0 is off", low=0),
-  "train.batch": Field(128, "images per step, over all devices", low=1),
+  "train.batch": Field(128, "images per step, over all devices", low=1, high=2**31 - 1),
   "train.steps": Field(0, "length of the run, steps; 0: given in epochs", low=0),
   "train.epochs": Field(
     0.0, "length of the run, passes over the training images; 0: in steps", low=0

@@ -6,7 +6,6 @@ static: sentences that arithmetic decides, each with the number that it is told 
 traced nets, the verdict and its source. Exit code 1 when ours are not those of the verdict.
 """
 
-import gc
 import shutil
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from typing import Any
 
 from absl import flags
 
+from jaxnets import memory
 from jaxnets.cli import table
 from jaxnets.errors import ConfigError, did_you_mean
 
@@ -37,13 +37,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   from jaxnets.claims.claim import changed, check
   from jaxnets.claims.static import CLAIMS
 
-  collected = gc.isenabled()
-  gc.disable()  # traced programs are many small objects, of which few are garbage
-  try:
+  with memory.uncollected():
     rows = [check(claim) for claim in CLAIMS]
-  finally:
-    if collected:
-      gc.enable()
   if values.format == "text":
     print("\n".join(_text(rows)))
   else:

@@ -12,16 +12,14 @@ MACs are multiply-adds of convolutions and matrix products for one image, with t
 is two FLOPs. docs/cost.md defines every number.
 """
 
-import contextlib
-import gc
 import json
 import os
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
 
+from jaxnets import memory
 from jaxnets.cli import subjects, table
 from jaxnets.errors import ConfigError
 
@@ -68,42 +66,19 @@ def run(values: flags.FlagValues, named: subjects.Named) -> int:
   single = [f"--{flag}" for flag in ("fits", "measure", "xla") if values[flag].value]
   if single and len(named.specs) > 1:
     raise ConfigError(f"{single[0]} takes one net or experiment, not {len(named.specs)}")
-  with _without_collection():
-    return _count(values, named, limit)
-
-
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-  """Traces make many objects that stay: to look for others among them takes a fifth of the time."""
-  collected = gc.isenabled()
-  gc.disable()
-  try:
-    yield
-  finally:
-    if collected:
-      gc.enable()
-
-
-def _count(values: flags.FlagValues, named: subjects.Named, limit: int) -> int:
+  if values.format in ("csv", "md") and (len(named.specs) == 1) and (values.device or single):
+    flag = single[0] if single else "--device"
+    raise ConfigError(f"{flag} has no place in a table of layers\nUse --format=text or json")
   platform = _platform(values)
+  with memory.uncollected():
+    from jaxnets.train.estimate import estimate
+
+    found = {spec: estimate(_subject(values, named, spec, platform)) for spec in named.specs}
+
   from jaxnets.cli import cost_rows
-  from jaxnets.train.estimate import Subject, estimate
 
-  found = {}
-  for spec in named.specs:
-    described = subjects.describe(spec, _overrides(values, named), values.data_dir)
-    subject = Subject(
-      described.config,
-      values.classes or described.classes,
-      described.channels,
-      values.devices,
-      platform,
-    )
-    if spec in found:
-      raise ConfigError(f'"{spec}" is named twice: there is nothing to compare')
-    found[spec] = estimate(subject)
-
-  facts = {spec: cost_rows.facts(spec, e, values.device or []) for spec, e in found.items()}
+  kinds = list(dict.fromkeys(values.device or ()))
+  facts = {spec: cost_rows.facts(spec, one, kinds) for spec, one in found.items()}
   if len(found) > 1:
     if values.format == "json":
       print(json.dumps(list(facts.values()), indent=1))
@@ -111,14 +86,24 @@ def _count(values: flags.FlagValues, named: subjects.Named, limit: int) -> int:
       table.show(cost_rows.differences(facts), values.format)
     return 0
   ((spec, one),) = found.items()
-  more = _more(values, one, limit)
+  said = facts[spec] | _more(values, one, limit)
   if values.format == "json":
-    print(json.dumps(facts[spec] | more, indent=1))
+    print(json.dumps(said, indent=1))
   elif values.format == "text":
-    print(cost_rows.text(facts[spec] | more))
+    print(cost_rows.text(said))
   else:
-    table.show(cost_rows.layers(facts[spec]), values.format)
+    table.show(cost_rows.layers(said), values.format)
   return 0
+
+
+def _subject(values: flags.FlagValues, named: subjects.Named, spec: str, platform: str) -> Any:
+  """What a word of the command line names, with the flags that are for all."""
+  from jaxnets.train.estimate import Subject
+
+  if named.specs.count(spec) > 1:
+    raise ConfigError(f'"{spec}" is named twice: there is nothing to compare')
+  config, classes, channels = subjects.describe(spec, _overrides(values, named), values.data_dir)
+  return Subject(config, values.classes or classes, channels, values.devices, platform)
 
 
 def _more(values: flags.FlagValues, one: Any, limit: int) -> dict[str, Any]:
@@ -151,6 +136,8 @@ def _platform(values: Any) -> str:
 
   Of other machines only what is written is known: nothing is started.
   """
+  if values.device is not None and not all(values.device or [""]):
+    raise ConfigError("--device names no kind of device\nFor example --device=h100,v100")
   if values.device:
     first = values.device[0].lower()
     return "cpu" if first == "cpu" else "tpu" if first.startswith("tpu") else "cuda"

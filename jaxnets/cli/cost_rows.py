@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def facts(name: str, estimate: Estimate, kinds: Sequence[str]) -> dict[str, Any]
     "precision": config.train.precision,
     "optimiser": config.optim.name,
     "memory": memory._asdict() | {"note": _caution(estimate)},
-    "bounds": [_bound(estimate, kind) for kind in kinds],
+    "bounds": {kind: _bound(estimate, kind) for kind in kinds},
     "uncounted": forward.uncounted,
     "layers": [
       {
@@ -95,10 +96,11 @@ def text(said: dict[str, Any]) -> str:
   side, devices = said["image_size"], said["devices"]
   sizes = ", ".join(f"{human(number)} in {dtype}" for dtype, number in said["bytes"].items())
   place = f", stride {_words(said['stride'])}, padding {_words(said['padding'])}"
+  table_lines = _table(layers(said))
   lines = [
     f"{said['name']}: {said['net']}, images {side}x{side}x{said['channels']}, {said['classes']} "
     "classes\n",
-    *_table(layers(said)),
+    *table_lines,
     "",
     f"parameters       {said['params']:,}: {sizes}",
     f"MACs/image       {macs:,} forward, which are {said['flops']:,} FLOPs",
@@ -120,7 +122,7 @@ def text(said: dict[str, Any]) -> str:
   ]
   if memory["note"]:
     lines.append(f"  note           {memory['note']}")
-  for bound in said["bounds"]:
+  for bound in said["bounds"].values():
     lines.append(
       f"bound on {bound['device']:7} a train step takes at least {1e3 * bound['bound_seconds']:.3g}"
       f" ms: at most {bound['images_per_second']:,.0f} images/s, by {bound['limited_by']} "
@@ -129,7 +131,8 @@ def text(said: dict[str, Any]) -> str:
   for key, words in (("fits", _fit), ("measured", _measured), ("xla", _xla)):
     if key in said:
       lines += words(said[key], said)
-  return "\n".join(lines)
+  rows = len(table_lines) + 1
+  return "\n".join([*lines[:rows], *(part for line in lines[rows:] for part in _wrapped(line))])
 
 
 def human(number: float) -> str:
@@ -229,6 +232,13 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
   return table.lines([{c: row[c] for c in columns} for row in short])
 
 
+def _wrapped(line: str) -> list[str]:
+  """A line as several on a terminal that is too narrow for it, the others below its text."""
+  room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+  indent = " " * min(17, room // 3)
+  return textwrap.wrap(line, room, subsequent_indent=indent, drop_whitespace=True) or [line]
+
+
 def _shortened(name: str, width: int) -> str:
   """A long name with dots for its middle."""
   if len(name) <= width:
@@ -268,7 +278,7 @@ def _flatten(said: dict[str, Any], prefix: str = "") -> dict[str, Any]:
   """Dotted keys; layers by their names, of each what can differ."""
   flat = {}
   for key, value in said.items():
-    if key in ("name", "bounds"):
+    if key == "name":
       continue
     if key == "layers":
       value = {row["name"]: {k: v for k, v in row.items() if k != "name"} for row in value}

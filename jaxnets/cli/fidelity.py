@@ -41,6 +41,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     print("\n".join(_text(entries)))
   elif entries or values.format == "json":
     table.show([entry._asdict() for entry in entries], values.format)
+  if not entries:
+    return 0
   count = Counter(entry.status for entry in entries)
   print(
     f"{len(entries)} cells: {count[ledger.EQUAL]} equal, {count[ledger.DIFFERS]} differ for a "

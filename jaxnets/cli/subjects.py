@@ -1,6 +1,7 @@
 """What a line names to be counted: nets and experiment files, with overrides for all of them."""
 
 import ast
+import contextlib
 import re
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from jaxnets.cli.configs import unknown
 from jaxnets.errors import ConfigError, DataError
 
 VERBS = ("cost",)  # the verbs that take subjects: run(values, subjects)
+# --config.SECTION.FIELD and --net.AXIS, which is short for --config.net.AXIS.
 _FIELD = re.compile(r"--?(?:config\.(?=\w)|(?=net\.))([\w.]+)(?:=(.*))?$", re.DOTALL)
 _NAME = re.compile(r"--?(net|config)(?:=(.*))?$", re.DOTALL)
 
@@ -22,11 +24,9 @@ class Named(NamedTuple):
 class Described(NamedTuple):
   """A config, with what its dataset would say."""
 
-  label: str
   config: Any
   classes: int
   channels: int
-  dataset: str  # its name; "" for a net by itself
 
 
 def take(words: list[str]) -> tuple[list[str], Named]:
@@ -85,14 +85,11 @@ def describe(spec: str, overrides: dict[str, str], data_dir: str | None) -> Desc
   configuration.settle(config, overrides)
   configuration.check(config)
   classes, channels = nets.variant(config.net.name).classes, 3
-  if not is_file:
-    return Described(spec, config, classes, channels, "")
-  try:
-    info = data.info(config.data.name, data_dir)
-    classes, channels = len(info.classes), info.channels
-  except DataError:
-    pass
-  return Described(spec, config, classes, channels, config.data.name)
+  if is_file:
+    with contextlib.suppress(DataError):  # not prepared here
+      info = data.info(config.data.name, data_dir)
+      classes, channels = len(info.classes), info.channels
+  return Described(config, classes, channels)
 
 
 def _value(text: str) -> Any:

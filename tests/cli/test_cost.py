@@ -115,6 +115,7 @@ def test_the_page_has_a_row_per_layer_totals_and_what_they_mean(capsys):
   lines = out.splitlines()
   assert sum(line.startswith("stage") for line in lines) == 36
   total = next(line for line in lines if line.startswith("total"))
+  assert out.count("bound on") == 2
   assert "269,722" in total
   assert "40,551,040" in total
   assert "bound on h100" in out
@@ -134,11 +135,25 @@ def test_a_narrow_terminal_gets_a_table_that_fits(capsys, monkeypatch):
   monkeypatch.setattr(cost.table.sys.stdout, "isatty", lambda: True, raising=False)
   monkeypatch.setenv("COLUMNS", "60")
   _, out, _ = run(capsys, "resnet50", "--batch=2")
+  assert max(map(len, out.splitlines())) <= 60
   table = out.split("\n\n")[1].splitlines()
-  assert max(map(len, table)) <= 60
   assert (
     table[-1].split() == ["total", "25,557,032", "4,089,184,256", "427"] or "total" in table[-1]
   )
+
+
+def test_two_are_bounded_side_by_side(capsys):
+  words = ("cifar_resnet20", "cifar_resnet32", "--batch=8", "--device=h100,h100,v100")
+  code, out, _ = run(capsys, *words, "--format=csv")
+  rows = {row["what"]: row for row in csv.DictReader(io.StringIO(out))}
+  assert code == 0
+  assert float(rows["bounds.h100.bound_seconds"]["ratio"]) > 1.3
+  assert "bounds.v100.bound_seconds" in rows
+
+
+def test_after_group_norm_every_place_sees_the_whole_image(capsys):
+  said = facts(capsys, "cifar_resnet20", "--net.norm=group", "--batch=2")
+  assert (said["receptive_field"], said["stride"]) == (None, None)
 
 
 def test_measured_steps_stand_beside_their_bound(capsys):
@@ -179,6 +194,11 @@ def test_xlas_count_is_accounted_for(capsys):
     (("resnet50", "--device=h1000"), 'there is no device "h1000". Did you mean "h100"?'),
     (("resnet50", "--devices=2", "--batch=7"), "must be a multiple of devices (=2)"),
     (("vgg16", "--image_size=8"), "image too small for the net"),
+    (("resnet50", "--device="), "--device names no kind of device"),
+    (("resnet50", "--format=csv", "--fits=1GB"), "--fits has no place in a table of layers"),
+    (("resnet50", "--format=md", "--device=h100"), "--device has no place in a table of layers"),
+    (("cifar_resnet20", "--device=h100", "--xla"), "the estimate is for cuda"),
+    (("mlp", "--batch=99999999999999999999"), "train.batch (=99999999999999999999) must be"),
     (("nosuch.py",), 'cannot find config "nosuch.py"'),
     (("resnet50", "resnet50"), "is named twice"),
     (("resnet50", "resnet18", "--xla"), "--xla takes one net or experiment, not 2"),

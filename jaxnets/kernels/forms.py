@@ -149,7 +149,8 @@ def choose(cpu: Callable[..., Any], plain: Callable[..., Any], *arguments: Any) 
 @functools.cache
 def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
   def call(given, *arguments):
-    return function(*given, *arguments)
+    with jax.disable_jit():  # of the functions inside, each of which would be traced by itself
+      return function(*given, *arguments)
 
   call.__name__ = f"kernel_{function.__name__}"
   return jax.jit(call, static_argnums=0)

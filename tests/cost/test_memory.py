@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import pytest
 
 from jaxnets import config, nets
+from jaxnets.cost import memory
 from jaxnets.cost.memory import measure_live
 from jaxnets.cost.net import forward_of
 from jaxnets.cost.program import trace
 from jaxnets.errors import ConfigError
+from jaxnets.kernels import norm, plain, pool
 from jaxnets.train import compiled, loop
 from jaxnets.train.estimate import Subject, abstract_batch, estimate, make_step
 from jaxnets.train.fits import largest_batch
@@ -113,6 +115,13 @@ def test_on_a_cpu_xla_undoes_remat_and_the_estimate_says_so():
   without, plain, _ = compile_both(subject("cifar_resnet20", 64))
   assert train > 0.95 * plain
   assert memory.train == without.train
+
+
+def test_the_kernels_that_memory_knows_by_name_are_there():
+  ours = [f"kernel_{f.__name__}" for f in (
+    norm._batch_norm_gradient, pool._max_pool_gradient, plain.conv_normalised,
+  )]  # fmt: skip
+  assert [*memory.UNREAD, "kernel_conv_normalised"] == ours
 
 
 def matrix(*shape):

@@ -1,15 +1,15 @@
 """A config made into functions, with everything checked that can be checked without compiling."""
 
 import math
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import optax
 
-from jaxnets import cost, data, nets
+from jaxnets import data, kernels, memory, nets
 from jaxnets.config import Config, divide, normalises
+from jaxnets.cost.net import abstract_key, count_net, shapes_of
 from jaxnets.errors import ConfigError
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
@@ -52,7 +52,8 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
   check_divisible(config, mesh.size)
   info = data.info(config.data.name, data_dir)
   size, train = config.data.image_size, config.train
-  net = build_net(config, len(info.classes), size, info.channels)
+  net = name_net(config, len(info.classes))
+  shapes = shapes_of(net, size, info.channels)  # refuses images that are too small
   training = load(config, "train", data_dir)
   validation = load(config, "validation", data_dir) if config.data.validation else None
   steps = train.steps or math.ceil(train.epochs * len(training.labels) / train.batch)
@@ -85,15 +86,14 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
     train_step = jit_step(step, mesh)
 
   everywhere = meshes.replicated(mesh)
+  with kernels.assumed("definition"):
+    # A function of its own: what is traced here must not be taken for `init` when that is compiled.
+    found = jax.eval_shape(lambda key: init(key), abstract_key())
   abstract = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
-    jax.eval_shape(init, jax.random.key(0)),
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), found
   )
   check_memory(abstract)
-  image = jax.ShapeDtypeStruct((1, size, size, info.channels), "float32")
-  macs = cost.count_macs(
-    lambda p, s, x: net.apply(p, s, x).logits, abstract.params, abstract.stats, image
-  )
+  macs = count_net(net, shapes, size, info.channels).macs
   return Experiment(
     config, info, mesh, net, macs, steps, schedule, plateau, abstract,
     jax.jit(init, out_shardings=everywhere), train_step,
@@ -130,17 +130,6 @@ def load(config: Config, split: str, data_dir: str | None) -> data.Source:
   )
 
 
-def build_net(config: Config, classes: int, size: int, channels: int) -> nets.Net:
-  """The config's net, traced once on one image of its size; nothing is computed.
-
-  Raises:
-    ConfigError: the image is too small, or axes contradict each other.
-  """
-  net = name_net(config, classes)
-  jax.eval_shape(lambda key: net.init(key, (1, size, size, channels)), jax.random.key(0))
-  return net
-
-
 def name_net(config: Config, classes: int) -> nets.Net:
   """The config's net, not traced yet."""
   axes, train = config.net.to_dict(), config.train
@@ -153,7 +142,7 @@ def name_net(config: Config, classes: int) -> nets.Net:
 def check_memory(abstract: State) -> None:
   """Refuses a state that the machine's memory cannot hold; XLA would wait for it for ever."""
   needed = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(abstract))
-  there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  there = memory.there()
   if needed > there:
     raise ConfigError(
       f"parameters and optimiser state need {needed / 2**30:,.0f} GiB, but this machine has "

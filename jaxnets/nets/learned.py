@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import jax
 from flax import linen as nn
+from flax.errors import ScopeParamShapeError
 
 Initialiser = Callable[..., jax.Array]  # (key, shape) -> array, float32
 
@@ -12,10 +13,17 @@ Initialiser = Callable[..., jax.Array]  # (key, shape) -> array, float32
 def learned(module: nn.Module, name: str, init: Initialiser, shape: tuple[int, ...]) -> jax.Array:
   """The parameter `name` of a module, float32 of that shape, which starts as `init` says.
 
-  Flax traces `init` whenever a module is called, to compare shapes: a third of the time that it
-  takes to trace a net. Here each is traced once for each shape.
+  `module.param` would trace `init` at every call to compare shapes: a third of the time that it
+  takes to trace a net. Here each is traced when it draws, once for each shape.
+
+  Raises:
+    ScopeParamShapeError: the parameter that is given has another shape.
   """
-  return module.param(name, _traced_once(init), shape)
+  first = _traced_once(init)
+  value = module.variable("params", name, lambda: first(module.make_rng("params"), shape)).value
+  if value.shape != shape:
+    raise ScopeParamShapeError(name, "/".join(module.path), value.shape, shape)
+  return value
 
 
 @functools.cache

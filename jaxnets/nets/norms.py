@@ -1,5 +1,6 @@
 """Normalisation layers with their parameters and running averages."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -89,13 +90,18 @@ class BatchNorm(nn.Module):
     )
     if not self.is_initializing():
       for running, now in zip((self.mean, self.variance), moments, strict=True):
-        running.value = self.momentum * running.value + (1 - self.momentum) * now.mean(0)
+        running.value = _decay(self.momentum, running.value, now)
     return out
 
   def moments(self) -> Moments:
     """The running averages with scale and bias: what normalises at inference."""
     mean, variance = self.mean.value[None], self.variance.value[None]
     return Moments(mean, variance, self.scale, self.bias, self.epsilon)
+
+
+@functools.partial(jax.jit, static_argnums=0)  # traced once for each number of channels
+def _decay(momentum: float, running: jax.Array, now: jax.Array) -> jax.Array:
+  return momentum * running + (1 - momentum) * now.mean(0)
 
 
 class GroupNorm(nn.Module):

@@ -13,7 +13,7 @@ from jaxnets.cost import Layer, roofline
 from jaxnets.cost.devices import Device
 from jaxnets.cost.field import Field, find_fields
 from jaxnets.cost.memory import bytes_of, measure_live
-from jaxnets.cost.net import abstract_key, forward_of, training_pass_of
+from jaxnets.cost.net import abstract_key, count_net, forward_of
 from jaxnets.cost.program import Program, Recorded, read, record
 from jaxnets.cost.roofline import Bound
 from jaxnets.train.experiment import build_optimiser, check_divisible, name_net
@@ -70,9 +70,11 @@ def estimate(subject: Subject) -> Estimate:
     ConfigError: the net does not take such images, or the batch does not divide over the devices.
   """
   check_divisible(subject.config, subject.devices)
-  with kernels.assumed(kernels.foreseen(subject.platform)):
-    net = name_net(subject.config, subject.classes)
+  net = name_net(subject.config, subject.classes)
+  side = subject.config.data.image_size
+  with kernels.assumed("definition"):  # the shapes are those of any form; this is traced fastest
     state = jax.eval_shape(init_of(subject, net), abstract_key())
+  with kernels.assumed(kernels.foreseen(subject.platform)):
     one = abstract_images(subject, 1)
     passed = record(forward_of(net), state.params, state.stats, one)
     inference, here = read(*passed), read(*passed, subject.platform)
@@ -80,7 +82,7 @@ def estimate(subject: Subject) -> Estimate:
     found = find_fields(inference, inference.inputs[-1])
     rows = forward.layers
     if net.fields.get("aux"):
-      forward = cost.of(training_pass_of(net), state.params, state.stats, one, abstract_key())
+      forward = count_net(net, (state.params, state.stats), side, subject.channels, train=True)
     gradient = kept = record_gradient(subject, net, state)
     if (as_run := net_as_run(subject, net)) is not net:
       kept = record_gradient(subject, as_run, state)

@@ -242,6 +242,28 @@ def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
   return flat
 
 
+# What a compiled train step takes as arguments, or never sees.
+ARGUMENTS = (
+  "seed", "optim.lr", "optim.lr_batch", "optim.lr_scaling", "optim.momentum",
+  "optim.weight_decay", "train.label_smoothing", "net.dropout",
+  "train.log_every", "train.checkpoint_every", "train.keep", "eval.every", "data.workers",
+)  # fmt: skip
+
+
+def program(config: Config) -> Config:
+  """The config that stands for all that run the same compiled program: ARGUMENTS at one value.
+
+  Whether a net has dropout at all is a matter of the program.
+  """
+  one = config.copy_and_resolve_references().unlock()
+  for key in ARGUMENTS:
+    if key in FIELDS:
+      _put(one, key, FIELDS[key].default)
+    elif config.net.get("dropout"):
+      one.net.dropout = 0.5
+  return one.lock()
+
+
 def to_json(config: Config) -> dict[str, Any]:
   """Plain nested dicts; tuples become lists."""
   return json.loads(json.dumps(config.to_dict()))

@@ -117,6 +117,12 @@ def end(workdir: Path, state: str, exit_code: int, error: str = "") -> None:
   write_json(workdir / "run.json", run)
 
 
+def note(workdir: Path, **facts: Any) -> None:
+  """Adds facts to run.json that are known only now."""
+  run = read_json(workdir / "run.json") or {"schema": SCHEMA}
+  write_json(workdir / "run.json", run | facts)
+
+
 def note_test_read(workdir: Path) -> int:
   """Counts a look at the test split; returns how many there were with this one."""
   run = read_json(workdir / "run.json") or {"schema": SCHEMA}

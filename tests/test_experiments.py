@@ -44,7 +44,7 @@ def test_its_run_for_one_cpu_takes_a_step(path):
   state = built.init(jax.random.key(0))
   before = jax.device_get(state.params)
   batch = next(loop.training_batches(built, 0))
-  state, metrics = built.train_step(state, batch, jax.random.key(1))
+  state, metrics = built.train_step(state, batch, (jax.random.key(1), built.recipe))
   assert bool(metrics["finite"])
   assert metrics["count"] == 8
   moved = jax.tree.map(

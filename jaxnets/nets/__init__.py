@@ -49,8 +49,9 @@ class Net(NamedTuple):
   """A network as pure functions; parameters and statistics are plain nested dicts of arrays.
 
   init: (key, image shape [batch, height, width, channels]) -> (params, stats), float32.
-  apply: (params, stats, images, *, train=False, key=None) -> Output. Images are
-    [batch, height, width, channels]; `key` drives dropout and is needed when `train` is True.
+  apply: (params, stats, images, *, train=False, key=None, dropout=None) -> Output. Images are
+    [batch, height, width, channels]; `key` drives dropout and is needed when `train` is True;
+    `dropout` is a rate, which may be traced, in place of that of a net that has dropout.
   """
 
   name: str
@@ -107,7 +108,7 @@ def build(
       variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
     return variables["params"], variables.get("batch_stats", {})
 
-  def apply(params, stats, images, *, train=False, key=None):
+  def apply(params, stats, images, *, train=False, key=None, dropout=None):
     if images.ndim != 4:
       raise ValueError(f"images (={images.shape}) must be [batch, height, width, channels]")
     variables = {"params": params, "batch_stats": stats}
@@ -118,6 +119,7 @@ def build(
         variables,
         images,
         train=True,
+        dropout=dropout,
         rngs=None if key is None else {"dropout": key},
         mutable=["batch_stats", "aux"],
       )

@@ -59,7 +59,7 @@ class AlexNet(nn.Module):
   weight_init: str
 
   @nn.compact
-  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, images: jax.Array, *, train: bool, dropout: parts.Rate = None) -> jax.Array:
     kernel_init, bias_init, hidden_init = INITS[self.weight_init]
     manner = parts.Manner(self.activation, self.norm, self.norm_group, kernel_init=kernel_init)
     stride, padding = 1, None
@@ -92,7 +92,7 @@ class AlexNet(nn.Module):
       head=self.head,
       hidden=(scaled(self.hidden, self.width),) * 2,
       activation=self.activation,
-      rate=self.dropout,
+      rate=parts.rate_of(self.dropout, dropout),
       place=self.dropout_place,
       train=train,
       hidden_inits=(hidden_init, bias_init),

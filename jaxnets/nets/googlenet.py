@@ -74,7 +74,7 @@ class GoogLeNet(nn.Module):
   remat: tuple[int, ...]
 
   @nn.compact
-  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, images: jax.Array, *, train: bool, dropout: parts.Rate = None) -> jax.Array:
     units = self.units or units_of(self.depth)
     if len(units) != len(STAGES):
       raise ConfigError(f"net.units (={units}) must be three numbers, for stages 3, 4 and 5")
@@ -107,7 +107,7 @@ class GoogLeNet(nn.Module):
       head=self.head,
       hidden=(scaled(self.hidden, self.width),) * 2,
       activation=self.activation,
-      rate=self.dropout,
+      rate=parts.rate_of(self.dropout, dropout),
       train=train,
     )
 
@@ -172,7 +172,7 @@ class AuxHead(nn.Module):
       head="fc",
       hidden=(scaled(1024, self.width),),
       activation=self.manner.activation,
-      rate=self.dropout,
+      rate=parts.rate_of(self.dropout, None),
       train=train,
     )
 

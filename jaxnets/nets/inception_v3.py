@@ -43,7 +43,7 @@ class InceptionV3(nn.Module):
   remat: tuple[int, ...]
 
   @nn.compact
-  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, images: jax.Array, *, train: bool, dropout: parts.Rate = None) -> jax.Array:
     units = self.units or units_of(self.depth)
     if len(units) != 3:
       raise ConfigError(f"net.units (={units}) must be three numbers, for stages 1, 2 and 3")
@@ -73,7 +73,7 @@ class InceptionV3(nn.Module):
       head=self.head,
       hidden=(scaled(self.hidden, self.width),) * 2,
       activation=self.activation,
-      rate=self.dropout,
+      rate=parts.rate_of(self.dropout, dropout),
       train=train,
     )
 
@@ -139,7 +139,7 @@ class AuxHead(nn.Module):
       x, wide, kernel, self.manner, padding=kernels.NO_PADDING, name="conv2", train=train
     )
     return parts.classify(
-      x, self.classes, head="gap", hidden=(), activation="relu", rate=0.0, train=train
+      x, self.classes, head="gap", hidden=(), activation="relu", rate=None, train=train
     )
 
 

@@ -25,8 +25,8 @@ class MLP(nn.Module):
   weight_init: str
 
   @nn.compact
-  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-    init = INITS[self.weight_init]
+  def __call__(self, images: jax.Array, *, train: bool, dropout: parts.Rate = None) -> jax.Array:
+    init, rate = INITS[self.weight_init], parts.rate_of(self.dropout, dropout)
     x = images.reshape(images.shape[0], -1).astype(self.dtype)
     for i in range(1, self.depth):
       bias = self.norm == "none"
@@ -34,7 +34,7 @@ class MLP(nn.Module):
       x = Dense(features, init, bias=bias, name=f"hidden{i}")(x)
       normalise = norms.norm(self.norm, features, group=self.norm_group, name=f"hidden{i}_norm")
       x = ACTIVATIONS[self.activation](normalise(x, train=train))
-      x = parts.dropout(x, self.dropout, train=train, name=f"dropout{i}")
+      x = parts.dropout(x, rate, train=train, name=f"dropout{i}")
     return Dense(self.classes, init, name="head")(x.astype(jnp.float32))
 
 

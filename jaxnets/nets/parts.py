@@ -194,11 +194,30 @@ def layer(
   return x if relu else ACTIVATIONS[activation](x)
 
 
-def dropout(x: jax.Array, rate: float, *, train: bool, name: str) -> jax.Array:
+Rate = float | jax.Array | None  # of dropout; None: there is none
+
+
+def rate_of(own: float, given: Rate) -> Rate:
+  """A net's rate of dropout: the one given, unless the net has none of its own."""
+  if own == 0.0:
+    return None
+  return own if given is None else given
+
+
+def dropout(x: jax.Array, rate: Rate, *, train: bool, name: str) -> jax.Array:
   """Zeroes each value with probability `rate` in training and scales the rest to keep the mean."""
-  if rate == 0.0:
+  if rate is None or not train:
     return x
-  return nn.Dropout(rate, deterministic=not train, name=name)(x)
+  return Dropout(name=name)(x, rate)
+
+
+class Dropout(nn.Module):
+  """Srivastava et al. 2014 with the scaling in training; the rate may be traced, in [0, 1)."""
+
+  @nn.compact
+  def __call__(self, x: jax.Array, rate: float | jax.Array) -> jax.Array:
+    kept = jax.random.bernoulli(self.make_rng("dropout"), 1.0 - rate, x.shape)
+    return jnp.where(kept, x / jnp.asarray(1.0 - rate, x.dtype), jnp.zeros_like(x))
 
 
 def pool(
@@ -227,7 +246,7 @@ def classify(
   head: str,
   hidden: Sequence[int],
   activation: str,
-  rate: float,
+  rate: Rate,
   train: bool,
   place: str = "after",
   inits: tuple[Initialiser, Initialiser] = (gaussian(0.01), constant(0.0)),

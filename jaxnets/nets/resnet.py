@@ -47,7 +47,6 @@ class Manner(NamedTuple):
   shortcut: str
   preactivation: bool
   zero_last_scale: bool
-  dropout: float
 
 
 class ResNet(nn.Module):
@@ -81,7 +80,7 @@ class ResNet(nn.Module):
   remat: tuple[int, ...]
 
   @nn.compact
-  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, images: jax.Array, *, train: bool, dropout: parts.Rate = None) -> jax.Array:
     units = self.units or units_of(self.depth, self.unit, len(self.widths))
     if len(units) != len(self.widths):
       raise ConfigError(f"net.units (={units}) must have one number per stage of {self.widths}")
@@ -93,8 +92,8 @@ class ResNet(nn.Module):
       self.norm_group,
       kernel_init=parts.KERNEL_INITS[self.weight_init],
     )
-    rate = self.dropout if self.dropout_place == "unit" else 0.0
-    manner = Manner(layers, self.shortcut, self.preactivation, self.zero_last_scale, rate)
+    manner = Manner(layers, self.shortcut, self.preactivation, self.zero_last_scale)
+    rate = parts.rate_of(self.dropout, dropout)
 
     x = images.astype(self.dtype)
     kernel, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
@@ -111,7 +110,9 @@ class ResNet(nn.Module):
         self.plan(channels, stride=2 if s > 1 and u == 0 else 1) for u in range(repeats)
       )
       stage = nn.remat(Stage, static_argnums=(2,)) if s in self.remat else Stage
-      x = stage(plans, manner, name=f"stage{s}")(x, train)
+      x = stage(plans, manner, name=f"stage{s}")(
+        x, train, rate if self.dropout_place == "unit" else None
+      )
 
     if self.preactivation:
       x = activated(x, layers, name="last_norm", train=train)
@@ -121,7 +122,7 @@ class ResNet(nn.Module):
       head=self.head,
       hidden=(scaled(self.hidden, self.width),) * 2,
       activation=self.activation,
-      rate=self.dropout if self.dropout_place == "head" else 0.0,
+      rate=rate if self.dropout_place == "head" else None,
       train=train,
     )
 
@@ -152,7 +153,7 @@ class Stage(nn.Module):
   manner: Manner
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, train: bool, rate: parts.Rate) -> jax.Array:
     unit = PreactivationUnit if self.manner.preactivation else Unit
     # Units of one plan are traced once: of ResNet-152's 50 units 8. But parameters are drawn one by
     # one, lest their last bits depend on what they are compiled with.
@@ -160,7 +161,7 @@ class Stage(nn.Module):
       unit = nn.jit(unit, static_argnames=("train",))
     for u, plan in enumerate(self.plans, start=1):
       with jax.named_scope(f"unit{u}"):
-        x = unit(plan, self.manner, name=f"unit{u}")(x, train=train)
+        x = unit(plan, self.manner, name=f"unit{u}")(x, rate, train=train)
     return x
 
 
@@ -171,12 +172,12 @@ class Unit(nn.Module):
   manner: Manner
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, rate: parts.Rate, *, train: bool) -> jax.Array:
     *inner, last = self.plan
     manner, y = self.manner, x
     for i, plan in enumerate(inner, start=1):
       y = layer(y, plan, manner.layers, name=f"conv{i}", norm_name=f"norm{i}", train=train)
-      y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i}")
+      y = parts.dropout(y, rate, train=train, name=f"dropout{i}")
     return layer(
       y,
       last,
@@ -211,14 +212,14 @@ class PreactivationUnit(nn.Module):
   manner: Manner
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, rate: parts.Rate, *, train: bool) -> jax.Array:
     *inner, last = self.plan
     manner, stride = self.manner, _stride(self.plan)
     first = y = activated(x, manner.layers, name="norm1", train=train)
     # A convolution and the norm and activation that follow it are one layer.
     for i, plan in enumerate(inner, start=1):
       y = layer(y, plan, manner.layers, name=f"conv{i}", norm_name=f"norm{i + 1}", train=train)
-      y = parts.dropout(y, manner.dropout, train=train, name=f"dropout{i}")
+      y = parts.dropout(y, rate, train=train, name=f"dropout{i}")
     y = conv(y, last, manner.layers, name=f"conv{len(self.plan)}")
     if manner.shortcut == "none":
       return y

@@ -52,7 +52,7 @@ class VGG(nn.Module):
   remat: tuple[int, ...]
 
   @nn.compact
-  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, images: jax.Array, *, train: bool, dropout: parts.Rate = None) -> jax.Array:
     units = self.units or units_of(self.depth)
     if len(units) != len(self.widths):
       raise ConfigError(f"net.units (={units}) must have one number per stage of {self.widths}")
@@ -79,7 +79,7 @@ class VGG(nn.Module):
       head=self.head,
       hidden=(scaled(self.hidden, self.width),) * 2,
       activation=self.activation,
-      rate=self.dropout,
+      rate=parts.rate_of(self.dropout, dropout),
       place=self.dropout_place,
       train=train,
       inits=(last_init, constant(0.0)),

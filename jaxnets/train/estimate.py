@@ -16,9 +16,16 @@ from jaxnets.cost.memory import bytes_of, measure_live
 from jaxnets.cost.net import abstract_key, count_net, forward_of
 from jaxnets.cost.program import Program, Recorded, read, record
 from jaxnets.cost.roofline import Bound
-from jaxnets.train.experiment import build_optimiser, check_divisible, name_net
+from jaxnets.train.experiment import (
+  build_optimiser,
+  build_schedule,
+  check_divisible,
+  make_recipe_step,
+  name_net,
+  recipe_of,
+)
 from jaxnets.train.state import State, init_state
-from jaxnets.train.step import Batch, TrainStep, make_gradient, make_train_step
+from jaxnets.train.step import Batch, TrainStep, make_gradient
 
 
 class Subject(NamedTuple):
@@ -112,17 +119,17 @@ def bound_step(estimate: Estimate, device: Device) -> Bound:
   )
 
 
-def optimiser_of(config: Config) -> optax.GradientTransformationExtraArgs:
-  """The config's optimiser, for a run of any length, on which neither shapes nor costs depend."""
-  return build_optimiser(config, 2 * config.optim.warmup_steps + 1)[1]
+def schedule_of(config: Config) -> optax.Schedule:
+  """The config's schedule for a run of any length, on which neither shapes nor costs depend."""
+  return build_schedule(config, 2 * config.optim.warmup_steps + 1)
 
 
 def init_of(subject: Subject, net: nets.Net) -> Callable[[jax.Array], State]:
   """key -> the state that a run begins with."""
   config = subject.config
   shape = (1, config.data.image_size, config.data.image_size, subject.channels)
-  ema = bool(config.train.ema)
-  return lambda key: init_state(net, optimiser_of(config), key, shape, ema=ema)
+  optimiser = build_optimiser(config, schedule_of(config), recipe_of(config))
+  return lambda key: init_state(net, optimiser, key, shape, ema=bool(config.train.ema))
 
 
 def part_of(subject: Subject) -> int:
@@ -157,14 +164,8 @@ def make_step(subject: Subject, net: nets.Net) -> TrainStep:
     images = batch["image"].astype(jnp.float32) / 127.5 - 1
     return images, jax.nn.one_hot(batch["label"], subject.classes)
 
-  return make_train_step(
-    net,
-    optimiser_of(config),
-    prepare,
-    accumulation=config.train.accumulation,
-    label_smoothing=config.train.label_smoothing,
-    ema=config.train.ema,
-  )
+  step = make_recipe_step(config, net, schedule_of(config), prepare)
+  return lambda state, batch, key: step(state, batch, (key, recipe_of(config)))
 
 
 def record_gradient(subject: Subject, net: nets.Net, state: State) -> Recorded:

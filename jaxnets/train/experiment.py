@@ -1,40 +1,61 @@
 """A config made into functions, with everything checked that can be checked without compiling."""
 
+import functools
+import json
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import optax
 
 from jaxnets import data, kernels, memory, nets
-from jaxnets.config import Config, divide, normalises
+from jaxnets.config import Config, divide, from_json, normalises, program, to_json
 from jaxnets.cost.net import abstract_key, count_net, shapes_of
 from jaxnets.errors import ConfigError
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
 from jaxnets.train.inputs import make_prepares
 from jaxnets.train.state import State, init_state
-from jaxnets.train.step import jit_step, make_eval_step, make_train_step, shard_map_step
+from jaxnets.train.step import (
+  Batch,
+  Prepare,
+  jit_step,
+  make_eval_step,
+  make_train_step,
+  shard_map_step,
+)
 
 # Fields of section data that say what is read, not what is done to it on the device.
 OF_THE_HOST = ("name", "validation", "scales", "workers")
+
+
+class Recipe(NamedTuple):
+  """The numbers of a config that a compiled step takes as arguments, float32."""
+
+  lr: Any  # peak learning rate
+  momentum: Any
+  weight_decay: Any
+  label_smoothing: Any
+  dropout: Any
 
 
 class Experiment(NamedTuple):
   """A config made into functions: what `fit` and `evaluate` need, nothing of it trained yet."""
 
   config: Config
+  recipe: Recipe
   info: data.Info
   mesh: jax.sharding.Mesh
   net: nets.Net
   macs: int  # of one image, forward
   steps: int
-  schedule: Callable[[int], Any]
+  schedule: Callable[[int], Any]  # share of the peak learning rate by step
   plateau: Any
   abstract: State  # shapes, types and layout of the state
   init: Callable[[jax.Array], State]
-  train_step: Callable[..., Any]
+  train_step: Callable[..., Any]  # (state, batch, (key, recipe)) -> (state, metrics)
   eval_step: Callable[..., Any]
   training: data.Source
   validation: data.Source | None  # None when nothing was carved out
@@ -44,12 +65,30 @@ class Experiment(NamedTuple):
 def build(config: Config, data_dir: str | None = None) -> Experiment:
   """Everything of a config that can be wrong is found here, before anything compiles.
 
+  Configs of one program (`config.program`), built one after the other, share its functions, so
+  that these are traced and compiled once.
+
   Raises:
     ConfigError: batch, image size or schedule do not fit devices, net or each other.
     DataError: the dataset is not there.
   """
+  check_divisible(config, len(jax.devices()))
+  fingerprint = data.info(config.data.name, data_dir).fingerprint
+  shared = _build(json.dumps(to_json(program(config))), data_dir, fingerprint)
+  if config.optim.schedule == "plateau" and config.eval.every > shared.steps:
+    raise ConfigError(
+      f"eval.every (={config.eval.every}) must be less than the run's {shared.steps} steps with "
+      "optim.schedule=plateau, which follows the evaluations"
+    )
+  return shared._replace(config=config, recipe=recipe_of(config))
+
+
+@functools.lru_cache(maxsize=1)
+def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
+  """The experiment of `config.program`, given as JSON; other data are another experiment."""
+  del fingerprint
+  config = from_json(json.loads(text))
   mesh = meshes.make_mesh()
-  check_divisible(config, mesh.size)
   info = data.info(config.data.name, data_dir)
   size, train = config.data.image_size, config.train
   net = name_net(config, len(info.classes))
@@ -58,32 +97,25 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
   validation = load(config, "validation", data_dir) if config.data.validation else None
   steps = train.steps or math.ceil(train.epochs * len(training.labels) / train.batch)
 
-  if config.optim.schedule == "plateau" and config.eval.every > steps:
-    raise ConfigError(
-      f"eval.every (={config.eval.every}) must be less than the run's {steps} steps with "
-      "optim.schedule=plateau, which follows the evaluations"
-    )
-
-  schedule, optimiser, plateau = build_optimiser(config, steps)
+  schedule = build_schedule(config, steps)
+  recipe = recipe_of(config)
+  plateau = build_plateau(config)
 
   def init(key: jax.Array) -> State:
     shape = (1, size, size, info.channels)
+    optimiser = build_optimiser(config, schedule, recipe)
     return init_state(net, optimiser, key, shape, ema=bool(train.ema), plateau=plateau)
 
   section = {k: v for k, v in config.data.items() if k not in OF_THE_HOST}
   prepare_training, prepare_evaluation = make_prepares(
     training, classes=len(info.classes), **section
   )
-  recipe = {"label_smoothing": train.label_smoothing, "ema": train.ema,
-            "accumulation": train.accumulation}  # fmt: skip
-  if train.form == "shard_map":
-    step = make_train_step(net, optimiser, prepare_training, axis=meshes.DATA, **recipe)
-    train_step = shard_map_step(step, mesh)
-  else:
-    step = make_train_step(
-      net, optimiser, prepare_training, parts_sharding=meshes.split_second(mesh), **recipe
-    )
-    train_step = jit_step(step, mesh)
+  mapped = train.form == "shard_map"
+  step = make_recipe_step(
+    config, net, schedule, prepare_training, axis=meshes.DATA if mapped else None,
+    parts_sharding=None if mapped else meshes.split_second(mesh),
+  )  # fmt: skip
+  train_step = shard_map_step(step, mesh) if mapped else jit_step(step, mesh)
 
   everywhere = meshes.replicated(mesh)
   with kernels.assumed("definition"):
@@ -95,28 +127,71 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
   check_memory(abstract)
   macs = count_net(net, shapes, size, info.channels).macs
   return Experiment(
-    config, info, mesh, net, macs, steps, schedule, plateau, abstract,
+    config, recipe, info, mesh, net, macs, steps, schedule, plateau, abstract,
     jax.jit(init, out_shardings=everywhere), train_step,
     jax.jit(make_eval_step(net, prepare_evaluation)), training, validation, data_dir,
   )  # fmt: skip
 
 
-def build_optimiser(
-  config: Config, steps: int
-) -> tuple[Callable[[int], Any], optax.GradientTransformationExtraArgs, Any]:
-  """The config's learning rate by step, its optimiser, and its plateau or None."""
+def make_recipe_step(
+  config: Config, net: nets.Net, schedule: optax.Schedule, prepare: Prepare, **layout
+) -> Callable[..., Any]:
+  """(state, batch, (key, recipe)) -> (state, metrics): the train step of all configs of a program.
+
+  `layout` is what `make_train_step` says of devices.
+  """
+  train = config.train
+
+  def step(state: State, batch: Batch, run: tuple[jax.Array, Recipe]):
+    key, recipe = run
+    own = make_train_step(
+      net, build_optimiser(config, schedule, recipe), prepare, accumulation=train.accumulation,
+      label_smoothing=recipe.label_smoothing, dropout=recipe.dropout, ema=train.ema,
+      lr_scale=recipe.lr, **layout,
+    )  # fmt: skip
+    return own(state, batch, key)
+
+  return step
+
+
+def recipe_of(config: Config) -> Recipe:
+  """The config's numbers for a compiled step."""
   o = config.optim
-  peak = optim.peak_rate(o.lr, o.lr_batch, o.lr_scaling, config.train.batch)
-  schedule = optim.make_schedule(
-    o.schedule, peak, steps, warmup_steps=o.warmup_steps, drops=o.drops,
+  numbers = Recipe(
+    lr=optim.peak_rate(o.lr, o.lr_batch, o.lr_scaling, config.train.batch),
+    momentum=o.momentum,
+    weight_decay=o.weight_decay,
+    label_smoothing=config.train.label_smoothing,
+    dropout=config.net.get("dropout", 0.0),
+  )
+  return Recipe(*map(np.float32, numbers))
+
+
+def build_schedule(config: Config, steps: int) -> optax.Schedule:
+  """The share of the peak learning rate by step."""
+  o = config.optim
+  return optim.make_schedule(
+    o.schedule, 1.0, steps, warmup_steps=o.warmup_steps, drops=o.drops,
     drop_factor=o.drop_factor, poly_power=o.poly_power,
   )  # fmt: skip
-  optimiser = optim.make_optimiser(
-    o.name, schedule, momentum=o.momentum, nesterov=o.nesterov, lr_in_velocity=o.lr_in_velocity,
-    weight_decay=o.weight_decay, decay_mask=o.decay_mask, clip_norm=o.clip_norm,
+
+
+def build_optimiser(
+  config: Config, schedule: optax.Schedule, recipe: Recipe
+) -> optax.GradientTransformationExtraArgs:
+  """The config's optimiser with the recipe's numbers; its peak rate goes in as `lr_scale`."""
+  o = config.optim
+  return optim.make_optimiser(
+    o.name, schedule, momentum=recipe.momentum, nesterov=o.nesterov,
+    lr_in_velocity=o.lr_in_velocity, weight_decay=recipe.weight_decay, decay_mask=o.decay_mask,
+    clip_norm=o.clip_norm,
   )  # fmt: skip
-  plateau = optim.make_plateau(o.drop_factor, o.patience) if o.schedule == "plateau" else None
-  return schedule, optimiser, plateau
+
+
+def build_plateau(config: Config) -> optax.GradientTransformationExtraArgs | None:
+  """What lowers the rate when the validation error stands still; None with other schedules."""
+  o = config.optim
+  return optim.make_plateau(o.drop_factor, o.patience) if o.schedule == "plateau" else None
 
 
 def load(config: Config, split: str, data_dir: str | None) -> data.Source:

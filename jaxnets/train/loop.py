@@ -12,7 +12,8 @@ from typing import Any
 import jax
 
 from jaxnets import kernels, nets, runs
-from jaxnets.config import Config, to_json
+from jaxnets.config import Config, program, to_json
+from jaxnets.config import digest as config_digest
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
 from jaxnets.errors import DivergedError, StoppedError
@@ -77,6 +78,7 @@ def train(
 ) -> State:
   """Steps to the end of the run, with rows of metrics, evaluations and checkpoints on the way."""
   config, every = experiment.config.train, experiment.config.eval.every
+  run = (key, experiment.recipe)
   start, pending, since = int(state.step), [], time.monotonic()
   ahead = AHEAD.get(jax.default_backend(), AHEAD_ELSEWHERE)
   step_function = None
@@ -85,9 +87,13 @@ def train(
       range(start + 1, experiment.steps + 1), training_batches(experiment, start), strict=False
     ):
       if step_function is None:
-        step_function = compile_step(experiment.train_step, state, batch, key)
+        name = config_digest(program(experiment.config))
+        compiled = compile_step(name, experiment.train_step, state, batch, run)
+        step_function = compiled.call
+        if jax.process_index() == 0:
+          runs.note(workdir, compile={"how": compiled.how, "seconds": round(compiled.seconds, 2)})
         since = time.monotonic()
-      state, metrics = step_function(state, batch, key)
+      state, metrics = step_function(state, batch, run)
       pending.append(metrics)
       if len(pending) > ahead:
         jax.block_until_ready(pending[-ahead])
@@ -158,7 +164,7 @@ def training_batches(experiment: Experiment, start: int) -> Iterator[dict[str, A
 def learning_rate(experiment: Experiment, state: State, step: int) -> float:
   """The rate that the step numbered `step`, from 1, was taken with."""
   scale = 1.0 if experiment.plateau is None else float(state.plateau.scale)
-  return float(experiment.schedule(step - 1)) * scale
+  return float(experiment.recipe.lr) * float(experiment.schedule(step - 1)) * scale
 
 
 def training_row(

@@ -9,6 +9,8 @@ import optax
 
 from jaxnets.errors import ConfigError
 
+Number = float | jax.Array  # may be traced
+
 
 def peak_rate(lr: float, lr_batch: int, scaling: str, batch: int) -> float:
   """The learning rate for `batch` images when `lr` is stated for `lr_batch`.
@@ -66,10 +68,10 @@ def make_optimiser(
   name: str,
   schedule: optax.Schedule,
   *,
-  momentum: float = 0.9,
+  momentum: Number = 0.9,
   nesterov: bool = False,
   lr_in_velocity: bool = False,
-  weight_decay: float = 0.0,
+  weight_decay: Number = 0.0,
   decay_mask: str = "all",
   clip_norm: float = 0.0,
 ) -> optax.GradientTransformationExtraArgs:

@@ -12,7 +12,7 @@ def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
   return optax.softmax_cross_entropy(logits, target)
 
 
-def smooth(target: jax.Array, share: float) -> jax.Array:
+def smooth(target: jax.Array, share: float | jax.Array) -> jax.Array:
   """Spreads `share` of every target over all classes. Szegedy et al. 2015b, section 7."""
   return optax.smooth_labels(target, share)
 

@@ -15,6 +15,7 @@ from jaxnets.train.mesh import DATA, replicated, split
 from jaxnets.train.state import State
 
 Batch = dict[str, jax.Array]
+Number = float | jax.Array  # may be traced
 # (key, batch) -> images float32 [batch, height, width, channels], targets float32 [batch, classes]
 Prepare = Callable[[jax.Array, Batch], tuple[jax.Array, jax.Array]]
 TrainStep = Callable[[State, Batch, jax.Array], tuple[State, dict[str, jax.Array]]]
@@ -22,11 +23,13 @@ TrainStep = Callable[[State, Batch, jax.Array], tuple[State, dict[str, jax.Array
 Gradient = Callable[..., tuple[Any, Any, score.Sums]]
 
 
-def make_gradient(net: Net, *, label_smoothing: float = 0.0) -> Gradient:
+def make_gradient(
+  net: Net, *, label_smoothing: Number = 0.0, dropout: Number | None = None
+) -> Gradient:
   """The gradient of the mean loss, auxiliary heads with their weight; see `make_train_step`."""
 
   def loss(params, stats, images, target, key):
-    output = net.apply(params, stats, images, train=True, key=key)
+    output = net.apply(params, stats, images, train=True, key=key, dropout=dropout)
     target = score.smooth(target, label_smoothing)
     losses = score.cross_entropy(output.logits, target)
     auxiliary = sum(score.cross_entropy(logits, target) for logits in output.aux)
@@ -48,8 +51,10 @@ def make_train_step(
   prepare: Prepare,
   *,
   accumulation: int = 1,
-  label_smoothing: float = 0.0,
+  label_smoothing: Number = 0.0,
+  dropout: Number | None = None,
   ema: float = 0.0,
+  lr_scale: Number = 1.0,
   parts_sharding: NamedSharding | None = None,
   axis: str | None = None,
 ) -> TrainStep:
@@ -62,7 +67,9 @@ def make_train_step(
     accumulation: equal runs of images that are computed one after the other; their gradients and
       batch moments are averaged, so the step is the same up to rounding.
     label_smoothing: share of each target spread over all classes.
+    dropout: rate in place of that of a net that has dropout.
     ema: decay of the average of the parameters; 0 for none.
+    lr_scale: factor on the optimiser's rate, beside that of the plateau.
     parts_sharding: layout of [part, image, ...] arrays, when the batch lies on several devices.
     axis: mapped axis to average over, when this function sees one device's images only.
 
@@ -70,7 +77,7 @@ def make_train_step(
   `score.sums` with grad_norm, and `finite`: whether loss, gradient and the new state are.
   """
 
-  gradient_of = make_gradient(net, label_smoothing=label_smoothing)
+  gradient_of = make_gradient(net, label_smoothing=label_smoothing, dropout=dropout)
 
   def gradient(state, images, target, label, key):
     return gradient_of(state.params, state.stats, images, target, label, key)
@@ -106,7 +113,7 @@ def make_train_step(
       grads, stats = lax.pmean((grads, stats), axis)
       sums = lax.psum(sums, axis)
 
-    scale = 1.0 if state.plateau == () else state.plateau.scale
+    scale = lr_scale if state.plateau == () else lr_scale * state.plateau.scale
     updates, opt = optimiser.update(grads, state.opt, state.params, lr_scale=scale)
     params = optax.apply_updates(state.params, updates)
     average = state.ema
@@ -122,8 +129,11 @@ def make_train_step(
   return train_step
 
 
-def jit_step(step: TrainStep, mesh: Mesh) -> Any:
-  """The step as one program over the mesh: the whole batch is one batch. The state is donated."""
+def jit_step(step: Callable[..., Any], mesh: Mesh) -> Any:
+  """The step as one program over the mesh: the whole batch is one batch. The state is donated.
+
+  What the step takes third, a key or more than that, is the same everywhere.
+  """
   everywhere = replicated(mesh)
   return jax.jit(
     step,
@@ -133,7 +143,7 @@ def jit_step(step: TrainStep, mesh: Mesh) -> Any:
   )
 
 
-def shard_map_step(step: TrainStep, mesh: Mesh) -> Any:
+def shard_map_step(step: Callable[..., Any], mesh: Mesh) -> Any:
   """The step, made with axis="data", as one program per device: each sees only its own images.
 
   Batch-norm statistics, dropout and mixup stay on the device; gradients are averaged.

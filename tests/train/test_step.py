@@ -88,7 +88,7 @@ def test_bfloat16_computes_the_step_with_float32_parameters():
 
 
 def test_the_auxiliary_heads_add_their_weight_to_the_loss():
-  def apply(params, stats, images, *, train=False, key=None):
+  def apply(params, stats, images, *, train=False, key=None, dropout=None):
     x = images.reshape(images.shape[0], -1)
     return nets.Output(x @ params["main"], (x @ params["one"], x @ params["two"]), stats)
 

@@ -1,0 +1,88 @@
+"""Configs that differ in numbers only run one compiled program, to the bits of a program alone."""
+
+import jax
+import pytest
+
+from jaxnets import config, runs
+from jaxnets.train import compiled, experiment, loop, optim
+from jaxnets.train.experiment import make_recipe_step, recipe_of
+from jaxnets.train.state import init_state
+from jaxnets.train.step import make_train_step
+from tests.train.tiny import distance, plain_prepare, tiny_batch, tiny_config, tiny_net
+
+NUMBERS = {
+  "seed": 3,
+  "optim__lr": 0.02,
+  "optim__momentum": 0.5,
+  "optim__weight_decay": 0.01,
+  "train__label_smoothing": 0.2,
+  "net__dropout": 0.3,
+}
+
+
+def base(**more):
+  return tiny_config(
+    **{"net__dropout": 0.1, "net__dropout_place": "unit", "train__steps": 3} | more
+  )
+
+
+def forget():
+  experiment._build.cache_clear()
+  compiled._compile.cache_clear()
+
+
+def run(folder, c):
+  """(digest of the parameters, how the step was come by)."""
+  folder.mkdir(exist_ok=True)
+  digest = loop.fit(c, folder)["params_sha256"]
+  return digest, runs.read_json(folder / "run.json")["compile"]["how"]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+  forget()
+  return run(tmp_path_factory.mktemp("first"), base())
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_a_run_with_another_number_compiles_nothing_and_is_what_it_is_alone(key, first, tmp_path):
+  other = base(**{key: NUMBERS[key]})
+  assert config.digest(config.program(other)) == config.digest(config.program(base()))
+  run(tmp_path / "before", base())
+  after, how = run(tmp_path / "after", other)
+  assert how == "shared"
+  assert after != first[0]  # the number matters
+  forget()
+  alone, how = run(tmp_path / "alone", other)
+  assert how in ("compiled", "cache")
+  assert alone == after
+
+
+@pytest.mark.parametrize(
+  "change",
+  [{"net__dropout": 0.0}, {"net__depth": 14}, {"optim__nesterov": True}, {"train__steps": 4}],
+  ids=str,
+)
+def test_what_changes_the_program_is_another_program(change):
+  assert config.digest(config.program(base(**change))) != config.digest(config.program(base()))
+
+
+@pytest.mark.parametrize("more", [{}, {"lr_in_velocity": True}], ids=["", "lr_in_velocity"])
+@pytest.mark.parametrize("name", ["sgd", "lars", "lamb", "adamw"])
+def test_three_steps_are_those_of_an_optimiser_with_the_numbers_written_in(name, more):
+  numbers = {"optim__lr": 0.3, "optim__weight_decay": 0.02, "optim__momentum": 0.7}
+  c = base(optim__name=name, net__dropout=0.0, **numbers, **{f"optim__{k}": more[k] for k in more})
+  net, state, key = tiny_net(), None, jax.random.key(0)
+  peak = optim.peak_rate(0.3, 128, "linear", 32)
+  written = optim.make_optimiser(
+    name, optim.make_schedule("cosine", peak, 8), momentum=0.7, weight_decay=0.02, **more
+  )
+  share = optim.make_schedule("cosine", 1.0, 8)
+  given = make_recipe_step(c, net, share, plain_prepare())
+  plain = make_train_step(net, written, plain_prepare())
+  state = init_state(net, written, key, (1, 8, 8, 1))
+  one = other = state
+  for step in range(3):
+    one, _ = jax.jit(given)(one, tiny_batch(seed=step), (key, recipe_of(c)))
+    other, _ = jax.jit(plain)(other, tiny_batch(seed=step), key)
+  assert distance(one.params, other.params) < 2e-6 < distance(one.params, state.params) / 100

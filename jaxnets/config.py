@@ -6,19 +6,14 @@ train, eval and the seed. The fields are those of `jaxnets.fields` and, in secti
 """
 
 import hashlib
-import importlib.util
-import inspect
 import json
 import math
-import re
-import traceback
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxnets import nets
+from jaxnets import experiment, nets
 from jaxnets.errors import ConfigError, did_you_mean
 from jaxnets.fields import FIELDS, check_field
 
@@ -101,11 +96,24 @@ def load(spec: str, overrides: Mapping[str, Any] | None = None) -> Config:
   Raises:
     ConfigError: no such file, no `get_config`, an argument or a key that it does not know.
   """
-  config = execute(spec)
-  overrides = dict(overrides or {})
-  rename_net(config, overrides.pop("net.name", config.net.name))
+  return changed(execute(spec), overrides or {})
+
+
+def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
+  """A checked copy of a config with other values.
+
+  Args:
+    config: stays as it is.
+    overrides: dotted keys and values; another net.name brings that net's own axes.
+
+  Raises:
+    ConfigError: a key or a value that the config cannot have.
+  """
+  config = config.copy_and_resolve_references()
+  rename_net(config, overrides.get("net.name", config.net.name))
   for key, value in overrides.items():
-    override(config, key, value)
+    if key != "net.name":
+      override(config, key, value)
   settle(config, overrides)
   check(config)
   return config
@@ -113,32 +121,9 @@ def load(spec: str, overrides: Mapping[str, Any] | None = None) -> Config:
 
 def execute(spec: str) -> Config:
   """The config that the experiment file returns for its argument, locked, not yet checked."""
-  name, _, arg = spec.partition(":")
-  path = Path(name)
-  if not path.is_file():
-    near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.py")])
-    raise ConfigError(f'cannot find config "{name}" in {Path.cwd()}.{near}')
-  module_spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
-  if module_spec is None or module_spec.loader is None:
-    raise ConfigError(f'config "{name}" is not a Python file')
-  module = importlib.util.module_from_spec(module_spec)
-  try:
-    module_spec.loader.exec_module(module)
-    get_config = module.get_config
-    takes_arg = bool(inspect.signature(get_config).parameters)
-    if arg and not takes_arg:
-      raise ConfigError(f'takes no argument "{arg}"')
-    config = get_config(arg) if takes_arg else get_config()
-  except ConfigError as error:
-    raise ConfigError(f"{name} {error}") from error
-  except Exception as error:  # whatever a file of the user's may do
-    text = str(error)
-    if hint := re.search(r'Did you mean "\w+"\?', text):
-      text = f"{text.splitlines()[0].split(' object')[0]} {hint[0]}"
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    at = f", line {lines[-1]}" if lines else ""
-    raise ConfigError(f"{name}{at}: {type(error).__name__}: {text.splitlines()[0]}") from error
+  config = experiment.call(spec, "get_config")
   if not isinstance(config, ConfigDict):
+    name = spec.partition(":")[0]
     raise ConfigError(f"{name}: get_config returned {type(config).__name__}, not a config")
   return config.lock()
 
@@ -262,6 +247,15 @@ def program(config: Config) -> Config:
     elif config.net.get("dropout"):
       one.net.dropout = 0.5
   return one.lock()
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+  """{"net": {"depth": 20}} of {"net.depth": 20}: the inverse of `flatten`."""
+  nested: dict[str, Any] = {}
+  for key, value in flat.items():
+    section, _, name = key.rpartition(".")
+    (nested.setdefault(section, {}) if section else nested)[name] = value
+  return nested
 
 
 def to_json(config: Config) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxnets import __version__
 from jaxnets.errors import ConfigError, DataError
@@ -75,6 +75,50 @@ def locked(workdir: Path) -> Iterator[None]:
     file.write(f"process {os.getpid()} on {socket.gethostname()}")
     file.flush()
     yield
+
+
+def is_locked(workdir: Path) -> bool:
+  """Whether a process holds the run folder now."""
+  try:
+    with open(workdir / ".lock") as file:
+      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+  except FileNotFoundError:
+    return False
+  except OSError:
+    return True
+  return False
+
+
+class Run(NamedTuple):
+  """What a run folder says of its run."""
+
+  folder: Path
+  state: str  # waiting, running, interrupted, done, diverged or failed
+  error: str
+  seconds: float | None  # from the last start to the end, of a run that ended
+  config: dict[str, Any]  # {} before it began
+  summary: dict[str, Any]  # {} before it is done
+  record: dict[str, Any]  # run.json
+
+
+def read_run(folder: Path) -> Run:
+  """The run in a folder, which need not be there yet.
+
+  A run that says it is running, in a folder that no process holds, was interrupted.
+  """
+  record = read_json(folder / "run.json") or {}
+  state = record.get("state", "waiting")
+  if state == "running" and not is_locked(folder):
+    state = "interrupted"
+  seconds = None
+  if record.get("ended") and record.get("starts"):
+    seconds = _seconds(record["ended"]) - _seconds(record["starts"][-1]["time"])
+  return Run(
+    folder, state, record.get("error", ""), seconds,
+    read_json(folder / "config.json") or {},
+    (read_json(folder / "summary.json") or {}) if state == "done" else {},
+    record,
+  )  # fmt: skip
 
 
 def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -174,6 +218,10 @@ def code_hash() -> str:
   for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".cc", ".h")):
     sums.update(str(path.relative_to(root)).encode() + path.read_bytes())
   return sums.hexdigest()[:12]
+
+
+def _seconds(text: str) -> float:
+  return time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
 
 
 def _now() -> str:

@@ -23,6 +23,7 @@ from jaxnets.errors import ConfigError, JaxnetsError, did_you_mean
 VERBS = {
   "train": "train one network (also without a verb); the same command again resumes",
   "eval": "evaluate a run's newest checkpoint",
+  "sweep": "train every cell of a sweep; the same command again does what is missing",
   "list": "nets, data, experiments",
   "show": "a config with where each value comes from, or the axes of a net",
   "cost": "what a net or an experiment costs, before anything is spent",
@@ -35,7 +36,7 @@ VERBS = {
 PACKAGES = {"absl": "absl-py", "ml_collections": "ml-collections", "PIL": "pillow",
             "orbax": "orbax-checkpoint", "tensorflow_datasets": "tensorflow-datasets"}  # fmt: skip
 EXIT_CODES = """0 done, 1 unexpected, 2 usage or config, 3 data or extra missing, 4 diverged,
-            75 stopped and resumable, 130 interrupted"""
+            5 cells of a sweep failed, 75 stopped and resumable, 130 interrupted"""
 
 
 def main(argv: list[str]) -> int:

@@ -79,7 +79,7 @@ def describe(spec: str, overrides: dict[str, str], data_dir: str | None) -> Desc
       known = configuration.flatten(config)
       if key not in known:
         raise ConfigError(unknown(key, known))
-      configuration.override(config, key, _value(text))
+      configuration.override(config, key, value_of(text))
   if not is_file and not config.train.epochs:
     config.train.steps = config.train.steps or 1000  # a config must say; costs do not depend on it
   configuration.settle(config, overrides)
@@ -92,7 +92,7 @@ def describe(spec: str, overrides: dict[str, str], data_dir: str | None) -> Desc
   return Described(config, classes, channels)
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
   """A number, tuple or truth value as Python writes it, also "true"; any other text as it is."""
   if text.lower() in ("true", "false"):
     return text.lower() == "true"

@@ -15,12 +15,9 @@ from absl import flags
 from jaxnets import __version__, memory, runs
 from jaxnets.cli.configs import Chosen, required
 from jaxnets.cli.logs import said_to
-from jaxnets.errors import ConfigError, JaxnetsError
+from jaxnets.errors import ConfigError
 
 log = logging.getLogger("jaxnets")
-
-# The state of a run in run.json, by its exit code; all others are "failed".
-STATES = {0: "done", 4: "diverged", 75: "interrupted", 130: "interrupted"}
 
 
 def define(values: flags.FlagValues) -> None:
@@ -42,8 +39,10 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
       "--workdir is missing: where shall the run be kept?\nFor example --workdir=runs/first"
     )
   workdir = Path(values.workdir).absolute()
+  from jaxnets.train.session import finished
+
   with runs.locked(workdir):
-    summary = _resumable(workdir, config, values.resume)
+    summary = finished(workdir, config, values.resume)
     if summary is None:
       with said_to(workdir / "log.txt"):
         summary = _train(values, config, workdir)
@@ -51,56 +50,27 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
   return 0
 
 
-def _resumable(workdir: Path, config: Any, resume: str) -> dict | None:
-  """The summary when the run is done, else None; refuses a folder that holds another run."""
-  from jaxnets.config import differences, to_json
-
-  before = runs.read_json(workdir / "config.json")
-  if before is None and resume == "must":
-    raise ConfigError(f"--resume=must, but {workdir} holds no run")
-  if before is None:
-    return None
-  if resume == "never":
-    raise ConfigError(f"--resume=never, but {workdir} holds a run\nUse a new --workdir")
-  changed = differences(before, to_json(config))
-  if changed:
-    listed = [f"{k} {old!r} -> {new!r}" for k, (old, new) in list(changed.items())[:5]]
-    more = ", ..." if len(changed) > 5 else ""
-    raise ConfigError(
-      f"{workdir} holds a run with another config ({len(changed)} differences: "
-      f"{', '.join(listed)}{more})\nUse a new --workdir, or the config of {workdir}/config.json"
-    )
-  summary = runs.read_json(workdir / "summary.json")
-  if summary and (runs.read_json(workdir / "run.json") or {}).get("state") != STATES[0]:
-    runs.end(workdir, STATES[0], 0)  # killed after its last word
-  return summary
-
-
 def _train(values: flags.FlagValues, config: Any, workdir: Path) -> dict:
+  prepare_process(values, workdir, config)
+  from jaxnets.train.session import fit_and_note
+
+  return fit_and_note(config, workdir, values.data_dir)
+
+
+def prepare_process(values: flags.FlagValues, workdir: Path, config: Any) -> None:
+  """Imports JAX as the flags say, and says what it found."""
   if values.platform not in ("gpu", "tpu"):
     memory.keep_freed()
   import jax
 
   from jaxnets.cli.devices import find_devices
   from jaxnets.config import digest
-  from jaxnets.train.loop import fit
 
   devices = find_devices(values.platform)
   log.info(
     "jaxnets %s | jax %s | %s | workdir %s | config %s",
     __version__, jax.__version__, devices, workdir, digest(config),
   )  # fmt: skip
-  try:
-    summary = fit(config, workdir, values.data_dir)
-  except (Exception, KeyboardInterrupt) as error:
-    log.debug("traceback", exc_info=error)  # in full in log.txt
-    if (workdir / "run.json").exists():
-      code = error.exit_code if isinstance(error, JaxnetsError) else 1
-      code = 130 if isinstance(error, KeyboardInterrupt) else code
-      runs.end(workdir, STATES.get(code, "failed"), code, str(error))
-    raise
-  runs.end(workdir, STATES[0], 0)
-  return summary
 
 
 def show_result(summary: dict, workdir: Path, spec: str, form: str) -> None:

@@ -219,6 +219,8 @@ def summarise(
     scores = evaluate(experiment, state, source)
     metrics |= {f"{split}_{name}": value for name, value in scores.items()}
     record(workdir, {"step": int(state.step), "split": split, **scores})
+  if first:
+    metrics |= last_training(workdir)
   summary = {
     "state": "done",
     "step": int(state.step),
@@ -226,11 +228,18 @@ def summarise(
     "metrics": metrics | {"protocol": protocol(config)},
     "net": {"name": config.net.name, **changed_axes(experiment.net)},
     "params": sum(x.size for x in jax.tree.leaves(state.params)),
+    "macs": experiment.macs,
     "data": {"name": config.data.name, "fingerprint": experiment.info.fingerprint},
   }
   if first:
     runs.write_json(workdir / "summary.json", summary)
   return summary
+
+
+def last_training(workdir: Path) -> dict[str, float | int]:
+  """The means over the last logged steps, on training images as they were augmented."""
+  row = [row for row in runs.read_metrics(workdir) if row["split"] == "train"][-1]
+  return {f"train_{name}": row[name] for name in ("loss", "top1", "count")}
 
 
 @contextlib.contextmanager

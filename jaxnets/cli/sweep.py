@@ -1,0 +1,288 @@
+"""Run every cell of a sweep: the experiment's own, or a grid of values, times seeds.
+
+    python launch.py sweep --config=experiments/digits_degradation.py --workdir=runs/degradation
+    python launch.py sweep --config=F --grid=net.depth=20,32,44 --seeds=0:5 --workdir=DIR
+    python launch.py sweep ... --dry_run [--probe=20]      # what it would cost; writes nothing
+    python launch.py sweep --workdir=DIR --cell=3f2a1c     # one cell, on any host that sees DIR
+
+The same command again does what is missing. A cell that fails stops no other.
+"""
+
+import ast
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from jaxnets.cli import table
+from jaxnets.cli.configs import Chosen, required
+from jaxnets.cli.logs import said_to
+from jaxnets.cli.subjects import value_of
+from jaxnets.errors import ConfigError, StoppedError
+
+log = logging.getLogger("jaxnets")
+
+FAILED = 5  # exit code of a sweep with cells that failed or diverged
+
+
+def define(values: flags.FlagValues) -> None:
+  """The flags of this verb."""
+  flags.DEFINE_multi_string(
+    "grid", [], "KEY=VALUE,VALUE,...: every value of a field; may be repeated", flag_values=values
+  )
+  flags.DEFINE_string("seeds", None, "0:5 for 0 to 4, or a list, 0,1,7", flag_values=values)
+  flags.DEFINE_bool("dry_run", False, "say what it would cost, and write nothing",
+                    flag_values=values)  # fmt: skip
+  flags.DEFINE_integer("probe", None, "with --dry_run: time so many steps of each program",
+                       lower_bound=5, flag_values=values)  # fmt: skip
+  flags.DEFINE_integer("jobs", None, "cells at a time; else one a GPU, or one a core",
+                       lower_bound=1, flag_values=values)  # fmt: skip
+  flags.DEFINE_bool("retry_failed", False, "run failed and diverged cells again",
+                    flag_values=values)  # fmt: skip
+  flags.DEFINE_bool("fail_fast", False, "stop at the first cell that fails", flag_values=values)
+  flags.DEFINE_float("max_hours", None, "stop, resumably, after so long", lower_bound=0,
+                     flag_values=values)  # fmt: skip
+  flags.DEFINE_string("shard", None, "i/n: the i-th of n parts of the cells", flag_values=values)
+  flags.DEFINE_string("cell", None, "hash of the one cell to run, here", flag_values=values)
+  flags.DEFINE_bool("worker", False, "run cells whose hashes come on standard input",
+                    flag_values=values)  # fmt: skip
+
+
+def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -> int:
+  """Runs what is missing of the sweep; prints a table of all its cells."""
+  if arguments:
+    raise ConfigError(f'sweep takes flags only, not "{arguments[0]}"; values go as --flag=value')
+  if values.worker or values.cell:
+    return run_here(values)
+  spec, base, _ = required(chosen)
+  return run_sweep(values, spec, base, declared(values, spec))
+
+
+def declared(values: flags.FlagValues, spec: str) -> list[dict[str, Any]]:
+  """The cells of the experiment file, times --grid and --seeds."""
+  from jaxnets import experiment
+  from jaxnets.sweep import cells, grid
+
+  own = experiment.sweep_of(spec, grid)
+  varied = cells.vary([_grid(text) for text in values.grid], _seeds(values.seeds))
+  if own is None and varied == [{}]:
+    raise ConfigError(
+      f"{spec} declares no sweep (it has no get_sweep)\n"
+      "Say what varies: --grid=net.depth=20,32 --seeds=0:3"
+    )
+  own = [{}] if own is None else grid.plain(own)
+  return [first | second for first in own for second in varied]
+
+
+def run_sweep(
+  values: flags.FlagValues,
+  spec: str,
+  base: Any,
+  overrides: list[dict[str, Any]],
+  question: str = "",
+) -> int:
+  """Resolves cells, says how many, and runs or prices them."""
+  from jaxnets import experiment
+  from jaxnets.sweep import cells, dispatch, equal, folder, shares
+
+  if not values.workdir and not values.dry_run:
+    raise ConfigError(
+      "--workdir is missing: where shall the runs be kept?\nFor example --workdir=runs/sweep"
+    )
+  resolved = cells.resolve(base, overrides, equal.make_solve(base, values.data_dir))
+  chosen = _shard(dispatch.by_program(_rows(resolved)), values.shard)
+  with said_to():
+    programs = len({row["program"] for row in chosen})
+    log.info("%d cells, %d programs to compile", len(chosen), programs)
+    if values.dry_run:
+      from jaxnets.cli import preflight
+
+      return preflight.show(values, base, [c for c in resolved if c.hash in _hashes(chosen)])
+    workdir = Path(values.workdir).absolute()
+    question = question or (experiment.question_of(spec) if spec.endswith(".py") or ".py:" in spec
+                            else "")  # fmt: skip
+    others = folder.write(workdir, spec, question, base, resolved)
+    if others:
+      log.info("%d cells of an earlier command are kept in %s", others, workdir)
+    return _run(values, workdir, _hashes(chosen), shares.environments(values.jobs, values.threads))
+
+
+def _run(
+  values: flags.FlagValues, workdir: Path, hashes: set[str], environments: list[dict[str, str]]
+) -> int:
+  from jaxnets import runs
+  from jaxnets.sweep import dispatch, folder
+
+  sweep = folder.read(workdir)
+  rows = [row for row in sweep.cells if row["hash"] in hashes]
+  again = ("failed", "diverged") if values.retry_failed else ()
+  left = []
+  for row in rows:
+    state = runs.read_run(workdir / row["folder"]).state
+    if state in again or state not in ("done", "failed", "diverged"):
+      left.append(row)
+  received: list[int] = []
+  settings = dispatch.Settings(
+    workdir=workdir, jobs=len(environments), environments=environments, flags=_passed_on(values),
+    seconds=3600 * values.max_hours if values.max_hours is not None else float("inf"),
+    stopped=lambda: bool(received),
+  )  # fmt: skip
+  before = {s: signal.signal(s, lambda number, frame: _note(received, number))
+            for s in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip
+  done, interrupted, began = len(rows) - len(left), 0, time.monotonic()
+  if done:
+    log.info("%d of %d cells have ended before", done, len(rows))
+  try:
+    for outcome in dispatch.run(left, settings, dispatch.local):
+      if outcome.state == "interrupted":
+        interrupted += 1
+        continue
+      done += 1
+      _say(outcome, done, len(rows), workdir)
+      if values.fail_fast and outcome.state in ("failed", "diverged"):
+        break
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+  return _end(values, sweep, rows, received, time.monotonic() - began)
+
+
+def _end(values, sweep, rows, received: list[int], seconds: float) -> int:
+  """The table of failures, what is left, and the exit code."""
+  from jaxnets import runs
+
+  states = {row["hash"]: runs.read_run(sweep.workdir / row["folder"]) for row in rows}
+  ended = [run.state for run in states.values()]
+  failed = [row for row in rows if states[row["hash"]].state in ("failed", "diverged")]
+  finished, left = ended.count("done"), len(rows) - ended.count("done") - len(failed)
+  compiled = sum(run.record.get("compile", {}).get("how") == "compiled" for run in states.values())
+  log.info("%d train steps were compiled for the cells of this sweep", compiled)
+  if failed:
+    table.show(
+      [
+        {"cell": row["hash"][:8], "run": row["folder"], "state": states[row["hash"]].state,
+         "error": states[row["hash"]].error.partition("\n")[0]}
+        for row in failed
+      ],
+      values.format, title=f"{len(failed)} cells failed; the tracebacks are in their log.txt",
+    )  # fmt: skip
+  text = f"{finished} done, {len(failed)} failed, {left} left, in {clock(seconds)}"
+  if left and not (failed and values.fail_fast):
+    code = 130 if signal.SIGINT in received else 75
+    raise StoppedError(f"stopped: {text}\nRun the same command to go on", code)
+  print(text)
+  print(f"next:\n  python launch.py compare {_short(sweep.workdir)}")
+  return FAILED if failed else 0
+
+
+def run_here(values: flags.FlagValues) -> int:
+  """Runs one cell in this process, or those whose hashes come on standard input."""
+  from jaxnets.cli.train import prepare_process, show_result
+  from jaxnets.sweep import folder, worker
+
+  if not values.workdir:
+    raise ConfigError("--workdir is missing: the folder of the sweep")
+  sweep = folder.read(Path(values.workdir).absolute())
+  if values.worker:
+    started = []
+
+    def run_one(row):
+      if not started:
+        prepare_process(values, sweep.workdir / row["folder"], folder.config_of(sweep, row))
+        started.append(True)
+      worker.run_cell(sweep, row, values.data_dir, said_to)
+
+    worker.serve(sweep, run_one)
+    return 0
+  row = folder.find(sweep, values.cell)
+  prepare_process(values, sweep.workdir / row["folder"], folder.config_of(sweep, row))
+  try:
+    summary = worker.run_cell(sweep, row, values.data_dir, said_to)
+  except worker.ElsewhereError:
+    raise ConfigError(f"{row['folder']} is being run by another process") from None
+  show_result(summary, sweep.workdir / row["folder"], sweep.spec, values.format)
+  return 0
+
+
+def clock(seconds: float) -> str:
+  """ "0:41", "12:05", "3:20:00"."""
+  minutes, rest = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _say(outcome, done: int, total: int, workdir: Path) -> None:
+  from jaxnets import runs
+
+  metrics = runs.read_run(workdir / outcome.row["folder"]).summary.get("metrics", {})
+  result = f"  test top-1 {100 * metrics['test_top1']:.2f} %" if metrics else ""
+  error = f"  {outcome.error.partition(chr(10))[0]}" if outcome.error else ""
+  log.info(
+    "[%*d/%d] %s  %s %s%s%s", len(str(total)), done, total, outcome.row["folder"], outcome.state,
+    clock(outcome.seconds), result, error,
+  )  # fmt: skip
+
+
+def _note(received: list[int], number: int) -> None:
+  if received:
+    log.info("still waiting for the cells under way to write their checkpoints")
+  else:
+    log.info("%s: cells under way stop after a checkpoint", signal.Signals(number).name)
+  received.append(number)
+
+
+def _passed_on(values: flags.FlagValues) -> list[str]:
+  """The flags that workers take as well."""
+  names = ("data_dir", "platform", "kernels")
+  return [f"--{name}={values[name].value}" for name in names if values[name].value is not None]
+
+
+def _rows(resolved) -> list[dict[str, Any]]:
+  return [{"hash": cell.hash, "program": cell.program} for cell in resolved]
+
+
+def _hashes(rows) -> set[str]:
+  return {row["hash"] for row in rows}
+
+
+def _grid(text: str) -> tuple[str, list[Any]]:
+  key, equals, given = text.partition("=")
+  if not equals or not given:
+    raise ConfigError(f"--grid={text} must be KEY=VALUE,VALUE,..., as net.depth=20,32,44")
+  try:
+    return key, list(ast.literal_eval(f"[{given}]"))
+  except (ValueError, SyntaxError):
+    return key, [value_of(word) for word in given.split(",")]
+
+
+def _seeds(text: str | None) -> list[int]:
+  if text is None:
+    return []
+  try:
+    first, colon, last = text.partition(":")
+    found = list(range(int(first or 0), int(last))) if colon else [int(s) for s in text.split(",")]
+  except ValueError:
+    found = []
+  if not found:
+    raise ConfigError(f"--seeds={text} must be a range, 0:5, or a list, 0,1,7")
+  return found
+
+
+def _shard(rows: list, text: str | None) -> list:
+  if text is None:
+    return rows
+  try:
+    part, count = map(int, text.split("/"))
+  except ValueError:
+    part = count = 0
+  if not 1 <= part <= count:
+    raise ConfigError(f"--shard={text} must be i/n with 1 <= i <= n, as 2/4")
+  size = -(-len(rows) // count)
+  return rows[(part - 1) * size : part * size]
+
+
+def _short(workdir: Path) -> Path:
+  return workdir.relative_to(Path.cwd()) if workdir.is_relative_to(Path.cwd()) else workdir

@@ -1,0 +1,209 @@
+"""Cells on this machine: worker processes that are given one cell after the other. No JAX here.
+
+A worker is the command `sweep --worker` on the sweep's folder; it reads hashes of cells on its
+standard input and answers with a line of JSON for each. Whoever has another way to make cells run,
+a cluster's scheduler, writes an `Executor` in place of `local`.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxnets import runs
+
+log = logging.getLogger("jaxnets")
+
+Row = dict[str, Any]  # a cell in sweep.json
+PAUSE = 1.0  # seconds between two looks at cells that another command runs
+
+
+class Outcome(NamedTuple):
+  """How a cell ended here."""
+
+  row: Row
+  state: str  # done, diverged, failed, interrupted; "elsewhere": another command is running it
+  error: str
+  seconds: float
+
+
+class Settings(NamedTuple):
+  """How cells are run."""
+
+  workdir: Path
+  jobs: int  # workers at a time
+  environments: Sequence[dict[str, str]]  # of each worker: its device, or its share of the cores
+  flags: Sequence[str] = ()  # that each worker takes: --data_dir, --platform, --kernels
+  seconds: float = float("inf")  # after these none is begun, and those under way stop resumably
+  stopped: Callable[[], bool] = lambda: False  # whether the user wants no more
+
+
+# From cells, in the order in which they should run, to their outcomes as they come.
+Executor = Callable[[Sequence[Row], Settings], Iterator[Outcome]]
+
+
+def by_program(rows: Sequence[Row]) -> list[Row]:
+  """The cells of one program together; programs in the order of their first cells."""
+  first = {}
+  for row in rows:
+    first.setdefault(row["program"], len(first))
+  return sorted(rows, key=lambda row: first[row["program"]])
+
+
+def run(rows: Sequence[Row], settings: Settings, executor: Executor) -> Iterator[Outcome]:
+  """Runs cells, and waits for those that another command on the same folder is running.
+
+  What the other leaves unfinished is run here.
+  """
+  begun = time.monotonic()
+  while rows:
+    elsewhere = []
+    left = settings._replace(seconds=settings.seconds - (time.monotonic() - begun))
+    for outcome in executor(rows, left):
+      if outcome.state == "elsewhere":
+        elsewhere.append(outcome.row)
+      else:
+        yield outcome
+    rows = []
+    while elsewhere and not rows:
+      if settings.stopped() or time.monotonic() - begun > settings.seconds:
+        yield from (Outcome(row, "interrupted", "", 0.0) for row in elsewhere)
+        return
+      time.sleep(PAUSE)
+      for row in list(elsewhere):
+        found = runs.read_run(settings.workdir / row["folder"])
+        if found.state in ("done", "diverged", "failed"):
+          elsewhere.remove(row)
+          yield Outcome(row, found.state, found.error, found.seconds or 0.0)
+        elif not runs.is_locked(found.folder):
+          elsewhere.remove(row)
+          rows = [*rows, row]
+    if rows and elsewhere:  # those still elsewhere come back as such
+      rows = [*rows, *elsewhere]
+
+
+def local(rows: Sequence[Row], settings: Settings) -> Iterator[Outcome]:
+  """Runs cells in worker processes, each with the programs it has compiled already.
+
+  A worker that dies takes its cell with it and no other: that one failed, and a new worker begins.
+  """
+  waiting, begun = list(by_program(rows)), time.monotonic()
+  answers: queue.Queue[tuple[Worker, str | None]] = queue.Queue()
+  workers = [
+    Worker(settings, environment, answers) for environment in settings.environments[: len(rows)]
+  ]
+  busy: dict[Worker, tuple[Row, float]] = {}
+  halted = False
+  try:
+    while waiting or busy:
+      if not halted and (settings.stopped() or time.monotonic() - begun > settings.seconds):
+        halted = True
+        waiting.clear()
+        for worker in busy:
+          worker.stop()
+      for worker in workers:
+        if waiting and worker not in busy:
+          row = _next(waiting, worker, [w.program for w in busy])
+          worker.give(row)
+          busy[worker] = row, time.monotonic()
+      try:
+        worker, line = answers.get(timeout=0.2)
+      except queue.Empty:
+        continue
+      if line is None:
+        workers[workers.index(worker)] = Worker(settings, worker.environment, answers)
+      if worker not in busy:
+        continue
+      row, since = busy.pop(worker)
+      seconds = time.monotonic() - since
+      if line is None:
+        yield _died(worker, row, settings.workdir, seconds, halted)
+        continue
+      said = json.loads(line)
+      yield Outcome(row, said["state"], said["error"], seconds)
+  finally:
+    for worker in workers:
+      worker.end()
+
+
+class Worker:
+  """A worker process, started with its first cell."""
+
+  def __init__(self, settings: Settings, environment: dict[str, str], answers: queue.Queue):
+    self.settings, self.environment, self.answers = settings, environment, answers
+    self.process: subprocess.Popen | None = None
+    self.program = ""  # that it ran last
+
+  def give(self, row: Row) -> None:
+    """Has it run a cell."""
+    if self.process is None:
+      self.process = subprocess.Popen(
+        [sys.executable, "-m", "jaxnets", "sweep", f"--workdir={self.settings.workdir}",
+         "--worker", *self.settings.flags],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | self.environment,
+        start_new_session=True,  # Ctrl-C is ours to pass on
+      )  # fmt: skip
+      threading.Thread(target=self._listen, daemon=True).start()
+    assert self.process.stdin is not None
+    self.program = row["program"]
+    with contextlib.suppress(BrokenPipeError):  # its end is on its way through `_listen`
+      self.process.stdin.write(row["hash"] + "\n")
+      self.process.stdin.flush()
+
+  def stop(self) -> None:
+    """Has it stop its cell after a checkpoint."""
+    if self.process is not None:
+      self.process.send_signal(signal.SIGTERM)
+
+  def end(self) -> None:
+    """Closes its input, on which it stops whatever it does, and waits for it."""
+    if self.process is None:
+      return
+    assert self.process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+      self.process.stdin.close()
+    self.process.wait()
+
+  def _listen(self) -> None:
+    assert self.process is not None
+    assert self.process.stdout is not None
+    for line in self.process.stdout:
+      self.answers.put((self, line))
+    self.process.wait()
+    self.answers.put((self, None))
+
+
+def _next(waiting: list[Row], worker: Worker, others: Sequence[str]) -> Row:
+  """Takes the worker's next cell: of its program, else of one that no other runs, else any."""
+  own = [row for row in waiting if row["program"] == worker.program]
+  free = [row for row in waiting if row["program"] not in others]
+  row = (own or free or waiting)[0]
+  waiting.remove(row)
+  return row
+
+
+def _died(worker: Worker, row: Row, workdir: Path, seconds: float, halted: bool) -> Outcome:
+  """The outcome of a cell whose worker is gone without an answer."""
+  assert worker.process is not None
+  code = worker.process.returncode
+  if halted:
+    return Outcome(row, "interrupted", "", seconds)
+  text = f"the process ended with exit code {code}"
+  if code < 0:
+    text = f"the process was killed by {signal.Signals(-code).name}"
+    if code == -signal.SIGKILL:
+      text += "\nBy the system when memory ran out? See --jobs, and cost --fits"
+  folder = workdir / row["folder"]
+  folder.mkdir(parents=True, exist_ok=True)
+  runs.end(folder, "failed", 128 - code if code < 0 else code, text)
+  return Outcome(row, "failed", text, seconds)

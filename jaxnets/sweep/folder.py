@@ -1,0 +1,122 @@
+"""The sweep folder: sweep.json, and beside it a run folder for each cell. No JAX here.
+
+sweep.json holds the base config and, of each cell, its hash, folder, program and what differs from
+the base: enough to run any cell alone, on any host that sees the folder.
+"""
+
+import contextlib
+import fcntl
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxnets import config as configuration
+from jaxnets.config import Config
+from jaxnets.errors import ConfigError, did_you_mean
+from jaxnets.runs import Run, read_json, read_run, write_json
+from jaxnets.sweep.cells import Cell
+
+SCHEMA = 1
+NAME = "sweep.json"
+
+
+class Sweep(NamedTuple):
+  """What sweep.json says."""
+
+  workdir: Path
+  spec: str  # FILE.py:ARG
+  question: str
+  command: list[str]
+  base: dict[str, Any]  # config, as JSON
+  cells: list[dict[str, Any]]  # hash, folder, program, overrides, config: what differs from base
+
+
+def write(workdir: Path, spec: str, question: str, base: Config, cells: Sequence[Cell]) -> int:
+  """Writes sweep.json; cells that are in it already stay. Returns how many of those are not ours.
+
+  A cell that an earlier command named otherwise keeps its folder: finished cells never run twice.
+  """
+  workdir.mkdir(parents=True, exist_ok=True)
+  with _locked(workdir):
+    before = read_json(workdir / NAME) or {}
+    kept = {row["hash"]: row for row in before.get("cells", [])}
+    base_json = before.get("base") or configuration.to_json(base)
+    ours = {}
+    for cell in cells:
+      own = configuration.to_json(cell.config)
+      ours[cell.hash] = {
+        "hash": cell.hash,
+        "folder": kept.get(cell.hash, {}).get("folder", cell.folder),
+        "program": cell.program,
+        "overrides": cell.overrides,
+        "config": {k: new for k, (_, new) in configuration.differences(base_json, own).items()},
+        "net": own["net"] if own["net"]["name"] != base_json["net"]["name"] else None,
+      }
+    others = {digest: row for digest, row in kept.items() if digest not in ours}
+    write_json(
+      workdir / NAME,
+      {
+        "schema": SCHEMA,
+        "spec": spec,
+        "question": question,
+        "command": sys.argv,
+        "base": base_json,
+        "cells": [*others.values(), *ours.values()],
+      },
+    )
+  return len(others)
+
+
+def read(workdir: Path) -> Sweep:
+  """The sweep in a folder; ConfigError when there is none."""
+  values = read_json(workdir / NAME)
+  if values is None:
+    raise ConfigError(f"{workdir} holds no sweep (no {NAME})\nMake one: python launch.py sweep ...")
+  if values.get("schema") != SCHEMA:
+    raise ConfigError(
+      f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}"
+    )
+  keys = ("spec", "question", "command", "base", "cells")
+  return Sweep(workdir, *(values[key] for key in keys))
+
+
+def find(sweep: Sweep, digest: str) -> dict[str, Any]:
+  """The row of the one cell whose hash begins with `digest`; ConfigError otherwise."""
+  found = [row for row in sweep.cells if row["hash"].startswith(digest)]
+  if len(found) == 1:
+    return found[0]
+  hashes = [row["hash"] for row in sweep.cells]
+  if found:
+    raise ConfigError(f'"{digest}" begins the hashes of {len(found)} cells\nGive more digits')
+  raise ConfigError(
+    f'{sweep.workdir} has no cell "{digest}".{did_you_mean(digest, hashes)}\n'
+    f"All cells: python launch.py status {sweep.workdir}"
+  )
+
+
+def config_of(sweep: Sweep, row: dict[str, Any]) -> Config:
+  """The resolved config of a cell."""
+  flat = configuration.flatten(sweep.base) | row["config"]
+  if row["net"] is not None:
+    flat = {k: v for k, v in flat.items() if not k.startswith("net.")}
+    flat |= {f"net.{key}": value for key, value in row["net"].items()}
+  return configuration.from_json(configuration.nest(flat))
+
+
+def runs_of(sweep: Sweep) -> list[tuple[dict[str, Any], Run]]:
+  """Every cell's row with what its run folder says."""
+  return [(row, read_run(sweep.workdir / row["folder"])) for row in sweep.cells]
+
+
+def is_sweep(workdir: Path) -> bool:
+  """Whether the folder holds a sweep."""
+  return (workdir / NAME).exists()
+
+
+@contextlib.contextmanager
+def _locked(workdir: Path) -> Iterator[None]:
+  """Waits for other commands that write sweep.json."""
+  with open(workdir / ".sweep-lock", "w") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield

@@ -1,0 +1,103 @@
+"""A worker: cells of a sweep, one after the other, in one process."""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jaxnets import runs
+from jaxnets.errors import ConfigError, JaxnetsError
+from jaxnets.sweep import folder
+
+log = logging.getLogger("jaxnets")
+
+
+class ElsewhereError(Exception):
+  """Another process is running the cell."""
+
+
+def run_cell(
+  sweep: folder.Sweep,
+  row: dict[str, Any],
+  data_dir: str | None,
+  said_to: Callable[[Path], contextlib.AbstractContextManager[None]],
+) -> dict[str, Any]:
+  """Trains one cell in its run folder, from where it was left; the summary.
+
+  Args:
+    sweep: that the cell is of.
+    row: the cell.
+    data_dir: where prepared datasets are.
+    said_to: sends the log to a file.
+
+  Raises:
+    ElsewhereError: the folder is held by another process.
+    Whatever the run raises; its folder says so too.
+  """
+  from jaxnets.train.session import finished, fit_and_note
+
+  config, workdir = folder.config_of(sweep, row), sweep.workdir / row["folder"]
+  with contextlib.ExitStack() as held:
+    try:
+      held.enter_context(runs.locked(workdir))
+    except ConfigError:
+      if runs.is_locked(workdir):
+        raise ElsewhereError from None
+      raise
+    summary = finished(workdir, config)
+    if summary is None:
+      held.enter_context(said_to(workdir / "log.txt"))
+      try:
+        summary = fit_and_note(config, workdir, data_dir)
+      except Exception as error:
+        if runs.read_run(workdir).state == "waiting":  # it could not even begin
+          code = error.exit_code if isinstance(error, JaxnetsError) else 1
+          runs.end(workdir, "failed", code, str(error))
+        raise
+  return summary
+
+
+def serve(sweep: folder.Sweep, run: Callable[[dict[str, Any]], Any]) -> None:
+  """Runs the cells whose hashes come on standard input; says how each ended on standard output.
+
+  The end of the input is that of whoever gives the cells: what is under way stops, resumably.
+  """
+  answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+  os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+  for digest in _hashes():
+    answers.write(json.dumps(_outcome(run, folder.find(sweep, digest))) + "\n")
+    answers.flush()
+
+
+def _outcome(run: Callable[[dict[str, Any]], Any], row: dict[str, Any]) -> dict[str, str]:
+  try:
+    run(row)
+  except ElsewhereError:
+    return {"state": "elsewhere", "error": ""}
+  except Exception as error:
+    code = error.exit_code if isinstance(error, JaxnetsError) else 1
+    state = {4: "diverged", 75: "interrupted", 130: "interrupted"}.get(code, "failed")
+    return {"state": state, "error": str(error) or type(error).__name__}
+  return {"state": "done", "error": ""}
+
+
+def _hashes() -> Iterator[str]:
+  lines: queue.Queue[str | None] = queue.Queue()
+
+  def listen():
+    for line in sys.stdin:
+      lines.put(line.strip())
+    lines.put(None)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+  signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # between two cells
+  threading.Thread(target=listen, daemon=True).start()
+  while (line := lines.get()) is not None:
+    yield line

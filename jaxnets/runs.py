@@ -194,6 +194,20 @@ def read_metrics(workdir: Path) -> list[dict[str, Any]]:
   return rows
 
 
+def last_metrics(workdir: Path) -> dict[str, Any] | None:
+  """The last whole row of metrics.jsonl; only the end of the file is read."""
+  try:
+    with open(workdir / "metrics.jsonl", "rb") as file:
+      file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+      lines = file.read().decode(errors="replace").splitlines()
+  except FileNotFoundError:
+    return None
+  for line in reversed(lines):
+    with contextlib.suppress(ValueError):
+      return json.loads(line)
+  return None
+
+
 def trim_metrics(workdir: Path, step: int, *, training_only_at_last: bool = False) -> None:
   """Drops the rows after `step`, which a resumed run writes again.
 

@@ -24,6 +24,8 @@ VERBS = {
   "train": "train one network (also without a verb); the same command again resumes",
   "eval": "evaluate a run's newest checkpoint",
   "sweep": "train every cell of a sweep; the same command again does what is missing",
+  "status": "how far a sweep is, and what went wrong",
+  "compare": "runs beside each other: means over seeds, intervals, differences",
   "list": "nets, data, experiments",
   "show": "a config with where each value comes from, or the axes of a net",
   "cost": "what a net or an experiment costs, before anything is spent",

@@ -18,6 +18,7 @@ from typing import Any
 from absl import flags
 
 from jaxnets.cli import table
+from jaxnets.cli.clock import clock
 from jaxnets.cli.configs import Chosen, required
 from jaxnets.cli.logs import said_to
 from jaxnets.cli.subjects import value_of
@@ -100,7 +101,7 @@ def run_sweep(
     if values.dry_run:
       from jaxnets.cli import preflight
 
-      return preflight.show(values, base, [c for c in resolved if c.hash in _hashes(chosen)])
+      return preflight.show(values, spec, base, [c for c in resolved if c.hash in _hashes(chosen)])
     workdir = Path(values.workdir).absolute()
     question = question or (experiment.question_of(spec) if spec.endswith(".py") or ".py:" in spec
                             else "")  # fmt: skip
@@ -126,7 +127,7 @@ def _run(
       left.append(row)
   received: list[int] = []
   settings = dispatch.Settings(
-    workdir=workdir, jobs=len(environments), environments=environments, flags=_passed_on(values),
+    workdir=workdir, jobs=len(environments), environments=environments, flags=passed_on(values),
     seconds=3600 * values.max_hours if values.max_hours is not None else float("inf"),
     stopped=lambda: bool(received),
   )  # fmt: skip
@@ -190,10 +191,16 @@ def run_here(values: flags.FlagValues) -> int:
     started = []
 
     def run_one(row):
+      config = folder.config_of(sweep, row)
       if not started:
-        prepare_process(values, sweep.workdir / row["folder"], folder.config_of(sweep, row))
+        prepare_process(values, sweep.workdir / row["folder"], config)
         started.append(True)
+      if values.probe:
+        from jaxnets.sweep.preflight import probe_cell
+
+        return probe_cell(config, values.data_dir, values.probe)
       worker.run_cell(sweep, row, values.data_dir, said_to)
+      return {}
 
     worker.serve(sweep, run_one)
     return 0
@@ -205,13 +212,6 @@ def run_here(values: flags.FlagValues) -> int:
     raise ConfigError(f"{row['folder']} is being run by another process") from None
   show_result(summary, sweep.workdir / row["folder"], sweep.spec, values.format)
   return 0
-
-
-def clock(seconds: float) -> str:
-  """ "0:41", "12:05", "3:20:00"."""
-  minutes, rest = divmod(round(seconds), 60)
-  hours, minutes = divmod(minutes, 60)
-  return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _say(outcome, done: int, total: int, workdir: Path) -> None:
@@ -234,7 +234,7 @@ def _note(received: list[int], number: int) -> None:
   received.append(number)
 
 
-def _passed_on(values: flags.FlagValues) -> list[str]:
+def passed_on(values: flags.FlagValues) -> list[str]:
   """The flags that workers take as well."""
   names = ("data_dir", "platform", "kernels")
   return [f"--{name}={values[name].value}" for name in names if values[name].value is not None]

@@ -34,6 +34,7 @@ class Outcome(NamedTuple):
   state: str  # done, diverged, failed, interrupted; "elsewhere": another command is running it
   error: str
   seconds: float
+  facts: dict[str, Any] | None = None  # that the worker tells of it
 
 
 class Settings(NamedTuple):
@@ -129,7 +130,7 @@ def local(rows: Sequence[Row], settings: Settings) -> Iterator[Outcome]:
         yield _died(worker, row, settings.workdir, seconds, halted)
         continue
       said = json.loads(line)
-      yield Outcome(row, said["state"], said["error"], seconds)
+      yield Outcome(row, said["state"], said["error"], seconds, said.get("facts"))
   finally:
     for worker in workers:
       worker.end()
@@ -150,7 +151,8 @@ class Worker:
         [sys.executable, "-m", "jaxnets", "sweep", f"--workdir={self.settings.workdir}",
          "--worker", *self.settings.flags],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | self.environment,
+        # Small programs too are read from the cache rather than compiled again.
+        env={"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"} | os.environ | self.environment,
         start_new_session=True,  # Ctrl-C is ours to pass on
       )  # fmt: skip
       threading.Thread(target=self._listen, daemon=True).start()

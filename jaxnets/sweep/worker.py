@@ -64,7 +64,7 @@ def run_cell(
   return summary
 
 
-def serve(sweep: folder.Sweep, run: Callable[[dict[str, Any]], Any]) -> None:
+def serve(sweep: folder.Sweep, run: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
   """Runs the cells whose hashes come on standard input; says how each ended on standard output.
 
   The end of the input is that of whoever gives the cells: what is under way stops, resumably.
@@ -76,16 +76,18 @@ def serve(sweep: folder.Sweep, run: Callable[[dict[str, Any]], Any]) -> None:
     answers.flush()
 
 
-def _outcome(run: Callable[[dict[str, Any]], Any], row: dict[str, Any]) -> dict[str, str]:
+def _outcome(
+  run: Callable[[dict[str, Any]], dict[str, Any]], row: dict[str, Any]
+) -> dict[str, Any]:
   try:
-    run(row)
+    facts = run(row)
   except ElsewhereError:
     return {"state": "elsewhere", "error": ""}
   except Exception as error:
     code = error.exit_code if isinstance(error, JaxnetsError) else 1
     state = {4: "diverged", 75: "interrupted", 130: "interrupted"}.get(code, "failed")
     return {"state": state, "error": str(error) or type(error).__name__}
-  return {"state": "done", "error": ""}
+  return {"state": "done", "error": "", "facts": facts}
 
 
 def _hashes() -> Iterator[str]:

@@ -55,6 +55,11 @@ def compile_step(name: str, function: Callable[..., Any], *arguments: Any) -> Co
   return Compiled(program, how, time.monotonic() - start)
 
 
+def forget() -> None:
+  """Lets go of the compiled step."""
+  _compile.cache_clear()
+
+
 @functools.lru_cache(maxsize=1)
 def _compile(name: str, function: Any, tree: Any, shapes: tuple[Any, ...]) -> tuple[Any, str]:
   log.info("compiling the train step ...")

@@ -83,6 +83,11 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
   return shared._replace(config=config, recipe=recipe_of(config))
 
 
+def forget() -> None:
+  """Lets go of the functions that configs share; the next `build` makes its own."""
+  _build.cache_clear()
+
+
 @functools.lru_cache(maxsize=1)
 def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   """The experiment of `config.program`, given as JSON; other data are another experiment."""

@@ -27,8 +27,8 @@ def base(**more):
 
 
 def forget():
-  experiment._build.cache_clear()
-  compiled._compile.cache_clear()
+  experiment.forget()
+  compiled.forget()
 
 
 def run(folder, c):

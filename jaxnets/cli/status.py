@@ -1,0 +1,56 @@
+"""How far a sweep or a run is: the state of every cell, and what went wrong.
+
+python launch.py status runs/degradation [--format=text|json|csv|md]
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from absl import flags
+
+from jaxnets import runs
+from jaxnets.cli import table
+from jaxnets.cli.clock import clock
+from jaxnets.errors import ConfigError
+
+
+def define(values: flags.FlagValues) -> None:
+  """No flags of its own."""
+  del values
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> int:
+  """Prints a row for each run."""
+  from jaxnets.sweep import aggregate, folder
+
+  paths = [Path(a) for a in [*arguments, *([values.workdir] if values.workdir else [])]]
+  if not paths:
+    raise ConfigError("which sweep or run?\nFor example python launch.py status runs/degradation")
+  hashes = {}
+  for path in filter(folder.is_sweep, paths):
+    sweep = folder.read(path)
+    hashes |= {path / row["folder"]: row["hash"][:8] for row in sweep.cells}
+  found = aggregate.read(paths)
+  rows = [
+    {
+      "cell": hashes.get(one.folder, ""),
+      "run": one.folder.name,
+      "state": one.state,
+      "step": one.summary.get("step"),
+      "steps": one.record.get("steps"),
+      "time": clock(one.seconds) if one.seconds is not None else "",
+      "error": one.error.partition("\n")[0],
+    }
+    for one in (run if run.summary else _with_step(run) for run in found)
+  ]
+  counts = Counter(one.state for one in found)
+  order = ("done", "running", "interrupted", "waiting", "diverged", "failed")
+  title = ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
+  table.show(rows, values.format, title=f"{len(rows)} runs: {title}")
+  return 0
+
+
+def _with_step(one: runs.Run) -> runs.Run:
+  """A run that is not done, with the last step that it logged."""
+  last = runs.last_metrics(one.folder)
+  return one._replace(summary={"step": last["step"]}) if last else one

@@ -1,0 +1,191 @@
+"""Runs in groups that differ in the seed, and groups beside each other. No JAX here."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxnets.config import flatten
+from jaxnets.errors import ConfigError, did_you_mean
+from jaxnets.runs import Run, read_run
+from jaxnets.sweep import folder, statistics
+from jaxnets.sweep.statistics import Difference, Summary
+
+SEED = "seed"
+# Fields that say how a run was watched, not what it was.
+UNSEEN = ("train.log_every", "train.checkpoint_every", "train.keep", "data.workers", "eval.every",
+          "eval.batch")  # fmt: skip
+RATES = ("top1", "top5")  # metrics that are shares of images
+
+
+class Group(NamedTuple):
+  """Runs of one config with several seeds."""
+
+  axes: dict[str, Any]  # dotted keys in which the groups differ
+  runs: list[Run]  # all of them, those that failed too
+  pooled: tuple[str, ...]  # keys other than the seed that differ inside
+
+
+class Compared(NamedTuple):
+  """A group's metric, and its difference from the first group's on common seeds."""
+
+  group: Group
+  values: dict[int, float]  # by seed, of the runs that are done
+  summary: Summary | None  # None when none is done
+  difference: Difference | None  # from the first; None for the first itself
+  p: float | None  # of that difference, corrected for all comparisons (Holm)
+  images: int  # that the metric is a mean over
+  protocol: str
+
+
+def read(paths: Iterable[Path]) -> list[Run]:
+  """The runs of sweep folders, run folders, and folders of run folders, each once.
+
+  Raises:
+    ConfigError: a folder with none.
+  """
+  found: dict[Path, Run] = {}
+  for path in paths:
+    if folder.is_sweep(path):
+      some = [run for _, run in folder.runs_of(folder.read(path))]
+    elif (path / "run.json").exists():
+      some = [read_run(path)]
+    else:
+      some = [read_run(p.parent) for p in sorted(path.glob("*/run.json"))]
+    if not some:
+      raise ConfigError(f"{path} holds no sweep and no run\nGive a --workdir of sweep or train")
+    found |= {run.folder.absolute(): run for run in some}
+  return list(found.values())
+
+
+def group(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Group]:
+  """Runs with equal configs but for the seed; or with equal values of the keys `by`.
+
+  Raises:
+    ConfigError: a key that no config has, or no run has begun.
+  """
+  configs = [flatten(run.config) for run in runs]
+  begun = [(run, config) for run, config in zip(runs, configs, strict=True) if config]
+  if not begun:
+    raise ConfigError("none of the runs has begun yet")
+  keys = list(dict.fromkeys(key for _, config in begun for key in config))
+  for key in by:
+    if key not in keys:
+      raise ConfigError(f"--by={key}: no config has this field.{did_you_mean(key, keys)}")
+  varied = [
+    key for key in keys
+    if key not in (SEED, *UNSEEN) and len({repr(config.get(key)) for _, config in begun}) > 1
+  ]  # fmt: skip
+  chosen = list(by) or varied
+  groups: dict[str, Group] = {}
+  members: dict[str, list[dict[str, Any]]] = {}
+  for run, config in begun:
+    axes = {key: config.get(key) for key in chosen}
+    own = groups.setdefault(repr(axes), Group(axes, [], ()))
+    own.runs.append(run)
+    members.setdefault(repr(axes), []).append(config)
+  rest = [key for key in varied if key not in chosen]
+  return [
+    one._replace(pooled=tuple(k for k in rest if len({repr(c.get(k)) for c in members[text]}) > 1))
+    for text, one in groups.items()
+  ]
+
+
+def compare(
+  groups: Sequence[Group], metric: str, *, level: float = 0.95, mixed: bool = False
+) -> list[Compared]:
+  """A metric of every group, and how it differs from the first group's.
+
+  Args:
+    groups: the first is what the others are compared with.
+    metric: of summary.json, such as "test_top1", "train_loss".
+    level: of the intervals.
+    mixed: whether numbers of several protocols may stand together.
+
+  Raises:
+    ConfigError: no run has the metric; two protocols; a seed that comes twice in a group.
+  """
+  values = [by_seed(one, metric) for one in groups]
+  if not any(values):
+    raise ConfigError(f'no run that is done has a metric "{metric}".{_near(groups, metric)}')
+  protocols = [_protocol(one) for one in groups]
+  if len(set(protocols) - {""}) > 1 and not mixed:
+    listed = "; ".join(sorted(set(protocols) - {""}))
+    raise ConfigError(
+      f"the runs were measured by several protocols ({listed})\n"
+      "They are no ranking; --mixed_protocols shows them together all the same"
+    )
+  differences = [None, *(statistics.paired(values[0], own, level) for own in values[1:])]
+  corrected = [None, *statistics.holm([d.p for d in differences if d is not None])]
+  return [
+    Compared(
+      one, own, statistics.summarise(own.values(), level) if own else None,
+      difference, p, _images(one, metric), protocol,
+    )
+    for one, own, difference, p, protocol in zip(
+      groups, values, differences, corrected, protocols, strict=True
+    )
+  ]  # fmt: skip
+
+
+def by_seed(one: Group, metric: str) -> dict[int, float]:
+  """The metric of every run of a group that is done, by its seed.
+
+  A group that pools several configs has one value a seed: the mean.
+  """
+  found: dict[int, list[float]] = {}
+  for run in one.runs:
+    value = run.summary.get("metrics", {}).get(metric)
+    if value is not None:
+      found.setdefault(run.config[SEED], []).append(value)
+  if not one.pooled and any(len(some) > 1 for some in found.values()):
+    twice = next(seed for seed, some in found.items() if len(some) > 1)
+    raise ConfigError(
+      f"two runs of one config have seed {twice}: {one.axes}\nGive each run folder once"
+    )
+  return {seed: math.fsum(some) / len(some) for seed, some in sorted(found.items())}
+
+
+def count(one: Group, state: str) -> int:
+  """Runs of the group in a state."""
+  return sum(run.state == state for run in one.runs)
+
+
+def cost(one: Group, name: str) -> int | None:
+  """ "params" or "macs" of the group's net; None when its runs differ in it, or none is done."""
+  found = {run.summary[name] for run in one.runs if name in run.summary}
+  return found.pop() if len(found) == 1 else None
+
+
+def label(axes: dict[str, Any]) -> str:
+  """ "depth=20, shortcut=none"."""
+  return ", ".join(f"{key.rpartition('.')[2]}={_text(value)}" for key, value in axes.items())
+
+
+def is_share(metric: str) -> bool:
+  """Whether a metric is a share of images, shown in percent."""
+  return metric.rpartition("_")[2] in RATES
+
+
+def _protocol(one: Group) -> str:
+  """How the group's runs were measured; several protocols are joined."""
+  found = {run.summary.get("metrics", {}).get("protocol", "") for run in one.runs} - {""}
+  return " / ".join(sorted(found))
+
+
+def _images(one: Group, metric: str) -> int:
+  name = f"{metric.rpartition('_')[0]}_count"
+  counts = [run.summary.get("metrics", {}).get(name, 0) for run in one.runs]
+  return max(counts, default=0)
+
+
+def _near(groups: Sequence[Group], metric: str) -> str:
+  metrics = {name for one in groups for run in one.runs for name in run.summary.get("metrics", {})}
+  metrics = sorted(metrics - {"protocol"})
+  if not metrics:
+    return " None is done yet"
+  return did_you_mean(metric, metrics) + f"\nMetrics: {', '.join(metrics)}"
+
+
+def _text(value: Any) -> str:
+  return "x".join(map(str, value)) if isinstance(value, list) else str(value)

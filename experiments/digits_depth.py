@@ -1,5 +1,7 @@
 """Do deeper plain nets train worse, and do shortcuts mend it?  Figure 6 of He et al., in minutes.
 
+    python launch.py sweep --config=experiments/digits_depth.py --workdir=runs/digits_depth
+    python launch.py report runs/digits_depth
     python launch.py --config=experiments/digits_depth.py:plain20 --workdir=runs/plain20
     python docs/figures.py --runs=runs/digits_depth
 
@@ -29,3 +31,12 @@ def get_config(arg: str = "") -> config.Config:
   c.train.checkpoint_every = 200
   c.eval.every = 200
   return c
+
+
+def get_sweep(hyper, arg=""):
+  runlocal = "runlocal" in arg
+  return hyper.product([
+    hyper.sweep("net.shortcut", ["none", "A"]),
+    hyper.sweep("net.depth", [8, 14] if runlocal else [8, 20, 32, 56]),
+    hyper.seeds(2 if runlocal else 3),
+  ])  # fmt: skip

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 
 import jax
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from jaxnets import config
+from jaxnets.experiment import sweep_of
+from jaxnets.sweep import cells, equal, grid
 from jaxnets.train import experiment, loop
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +29,19 @@ def names(path: Path) -> tuple[str, ...]:
 def test_it_opens_with_its_question_and_its_command(path):
   text = ast.get_docstring(ast.parse(path.read_text()))
   assert "?" in text.splitlines()[0]
-  assert f"python launch.py --config=experiments/{path.name}" in text
+  assert re.search(rf"python launch.py (sweep )?--config=experiments/{path.name}", text)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_its_sweep_has_different_cells_with_several_seeds_in_full_and_for_one_cpu(path):
+  for arg in ("", "runlocal"):
+    own = sweep_of(f"{path}:{arg}", grid)
+    if own is None:
+      pytest.skip("declares no sweep")
+    base = config.load(f"{path}:{arg}")
+    found = cells.resolve(base, grid.plain(own), equal.make_solve(base, None))
+    assert len({cell.config.seed for cell in found}) >= (2 if arg else 3)
+    assert len({cell.program for cell in found}) >= 2
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)

@@ -22,7 +22,7 @@ BELOW = {
   "config": {"nets", "fields", "experiment"},
   "data": set(),
   "train": {"kernels", "memory", "nets", "data", "cost", "config", "fields", "runs"},
-  "sweep": {"train", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
+  "sweep": {"train", "nets", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
   "claims": {"cost", "nets"},
   "cli": {
     "sweep",

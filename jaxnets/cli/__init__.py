@@ -24,6 +24,7 @@ VERBS = {
   "train": "train one network (also without a verb); the same command again resumes",
   "eval": "evaluate a run's newest checkpoint",
   "sweep": "train every cell of a sweep; the same command again does what is missing",
+  "ablate": "a sweep from one net to another, axis by axis",
   "status": "how far a sweep is, and what went wrong",
   "compare": "runs beside each other: means over seeds, intervals, differences",
   "list": "nets, data, experiments",

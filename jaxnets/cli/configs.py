@@ -7,7 +7,12 @@ from absl import flags
 
 from jaxnets.errors import ConfigError, did_you_mean
 
-VERBS = ("train", "show", "sweep")  # the verbs that take a config: run(values, arguments, chosen)
+VERBS = (
+  "train",
+  "show",
+  "sweep",
+  "ablate",
+)  # the verbs that take a config: run(values, arguments, chosen)
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?$", re.DOTALL)
 
 

@@ -74,7 +74,7 @@ def probe(
       if outcome.state != "done":
         log.warning("%s could not be timed: %s", outcome.row["folder"], outcome.error)
       else:
-        found[outcome.row["program"]] = preflight.Probe(*(outcome.facts or {}).values())
+        found[outcome.row["program"]] = preflight.Probe(**(outcome.facts or {}))
   return found
 
 

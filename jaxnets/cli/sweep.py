@@ -68,7 +68,7 @@ def declared(values: flags.FlagValues, spec: str) -> list[dict[str, Any]]:
   from jaxnets.sweep import cells, grid
 
   own = experiment.sweep_of(spec, grid)
-  varied = cells.vary([_grid(text) for text in values.grid], _seeds(values.seeds))
+  varied = cells.vary([grid_of(text) for text in values.grid], seeds_of(values.seeds))
   if own is None and varied == [{}]:
     raise ConfigError(
       f"{spec} declares no sweep (it has no get_sweep)\n"
@@ -248,7 +248,8 @@ def _hashes(rows) -> set[str]:
   return {row["hash"] for row in rows}
 
 
-def _grid(text: str) -> tuple[str, list[Any]]:
+def grid_of(text: str) -> tuple[str, list[Any]]:
+  """The key and the values of a --grid."""
   key, equals, given = text.partition("=")
   if not equals or not given:
     raise ConfigError(f"--grid={text} must be KEY=VALUE,VALUE,..., as net.depth=20,32,44")
@@ -258,7 +259,8 @@ def _grid(text: str) -> tuple[str, list[Any]]:
     return key, [value_of(word) for word in given.split(",")]
 
 
-def _seeds(text: str | None) -> list[int]:
+def seeds_of(text: str | None) -> list[int]:
+  """The seeds of --seeds; none without."""
   if text is None:
     return []
   try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxnets import config as configuration
+from jaxnets import nets
 from jaxnets.config import Config
 from jaxnets.errors import ConfigError
 from jaxnets.sweep import grid
@@ -72,39 +73,44 @@ def vary(grids: Sequence[tuple[str, Sequence[Any]]], seeds: Sequence[int]) -> gr
   return grid.product([*parts, *([grid.seeds(seeds)] if seeds else [])])
 
 
-def ablate(first: Config, second: Config) -> grid.Cells:
-  """From one config to another, axis by axis.
+def ablate(
+  first: Config, second: Config, is_possible: Callable[[Config], bool] = lambda config: True
+) -> grid.Cells:
+  """From one config to another, axis by axis, as overrides of the first.
 
   The first itself; it with one axis of the second ("add one in"); the chain in which one axis after
-  the other becomes the second's, in their order in the config; the second with one axis of the
-  first ("leave one out"). Combinations that the checks refuse are left out, equal ones come once.
+  the other becomes the second's, in the order of the config; the second, and it with one axis of
+  the first ("leave one out"). Combinations that the checks refuse are left out, equal ones come
+  once. Nets of two families are taken apart in the axes that both have.
+
+  Args:
+    first, second: checked configs.
+    is_possible: whether a net can be built, for what the checks of configs do not know.
 
   Raises:
-    ConfigError: the configs are equal, or their nets have other axes than each other.
+    ConfigError: the configs are the same.
   """
-  differing = configuration.differences(first.to_dict(), second.to_dict())
-  if not differing:
+  one, other = configuration.flatten(first), configuration.flatten(second)
+  keys = [k for k in one if k in other and k != "net.name" and one[k] != other[k]]
+  if not keys and first.net.name == second.net.name:
     raise ConfigError("the two configs are the same; there is nothing to ablate")
-  after = {key: new for key, (_, new) in differing.items()}
-  keys = [key for key in after if key != "net.name"]
-  renamed = {"net.name": after["net.name"]} if "net.name" in after else {}
-  if set(configuration.flatten(first)) != set(configuration.flatten(second)):
-    raise ConfigError(
-      f'"{first.net.name}" and "{second.net.name}" have other axes than each other\n'
-      "Only nets of one family can be taken apart axis by axis"
-    )
-  chain = itertools.accumulate(([key] for key in keys), lambda a, b: a + b, initial=[])
-  chosen = [[], *([key] for key in keys), *chain, *([k for k in keys if k != key] for key in keys)]
-  own = {key: old for key, (old, _) in differing.items()}
-  cells, seen = [], set()
-  for some in chosen:
-    # A net's name brings its own axes, so all that differ are said.
-    cell = renamed | {key: after[key] if key in some else own[key] for key in keys}
-    text = repr(cell)
-    if text not in seen and _is_legal(first, cell):
-      seen.add(text)
-      cells.append(cell)
-  return cells
+  # An axis that the first cannot take alone is no step of the chain.
+  steps = [k for k in keys if _is_legal(first, {k: other[k]}, is_possible)]
+  chain = list(itertools.accumulate(([key] for key in steps), lambda a, b: a + b))
+  added = [[], *([key] for key in steps), *chain]
+  kept = [*([key] for key in keys), []]  # of the first, in the second
+  if one.keys() == other.keys():
+    # Of one family: the second's name throughout, and all that differs said.
+    renamed = {"net.name": second.net.name}
+    chosen = [*added, *([k for k in keys if k not in some] for some in kept)]
+    cells = [renamed | {k: (other if k in some else one)[k] for k in keys} for some in chosen]
+  else:
+    own = {f"net.{axis}": value for axis, value in nets.axes(second.net.name).items()}
+    mine = {k: v for k, v in other.items() if v != (own[k] if k in own else one.get(k))}
+    cells = [{k: other[k] for k in some} for some in added]
+    cells += [mine | {k: one[k] for k in some} for some in kept]
+  legal = [cell for cell in cells if _is_legal(first, cell, is_possible)]
+  return list({repr(sorted(cell.items())): cell for cell in legal}.values())
 
 
 def _cell(base: Config, given: Mapping[str, Any], solve: Solve) -> Cell:
@@ -125,12 +131,11 @@ def _cell(base: Config, given: Mapping[str, Any], solve: Solve) -> Cell:
   return Cell(digest, folder, resolved, config, program)
 
 
-def _is_legal(base: Config, cell: Mapping[str, Any]) -> bool:
+def _is_legal(base: Config, cell: Mapping[str, Any], is_possible: Callable[[Config], bool]) -> bool:
   try:
-    configuration.changed(base, cell)
+    return is_possible(configuration.changed(base, cell))
   except ConfigError:
     return False
-  return True
 
 
 def _word(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from jaxnets import config as configuration
 from jaxnets import data, nets
 from jaxnets.config import Config
-from jaxnets.errors import DataError
+from jaxnets.errors import ConfigError, DataError
 from jaxnets.sweep.cells import Solve
 from jaxnets.sweep.grid import Matched
 
@@ -48,3 +48,16 @@ def facts_of(config: Config, data_dir: str | None) -> dict[str, Any]:
     info = data.info(config.data.name, data_dir)
     classes, channels = len(info.classes), info.channels
   return {"image_size": config.data.image_size, "channels": channels, "classes": classes}
+
+
+def is_possible(config: Config, data_dir: str | None) -> bool:
+  """Whether the config's net can be built for its images; it is traced, nothing is computed."""
+  from jaxnets.cost.net import shapes_of
+  from jaxnets.train.experiment import name_net
+
+  facts = facts_of(config, data_dir)
+  try:
+    shapes_of(name_net(config, facts["classes"]), facts["image_size"], facts["channels"])
+  except ConfigError:
+    return False
+  return True

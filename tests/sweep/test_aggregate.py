@@ -1,0 +1,144 @@
+"""Groups of runs and their comparison, on planted results; and the verbs that read them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxnets.cli import main
+from jaxnets.errors import ConfigError
+from jaxnets.sweep import aggregate, grid
+from tests.sweep.planted import plant
+
+ROOT = Path(__file__).parents[2]
+SWEEP = grid.product([grid.sweep("net.depth", [8, 14, 20]), grid.seeds(4)])
+VALUES = np.array([[0.80, 0.82, 0.81, 0.83], [0.84, 0.87, 0.85, 0.88], [0.79, 0.83, 0.82, 0.82]])
+
+
+def compared(path, metric="test_top1", by=(), **more):
+  return aggregate.compare(aggregate.group(aggregate.read([path]), by), metric, **more)
+
+
+def test_means_spreads_and_paired_tests_are_those_of_scipy(tmp_path):
+  plant(tmp_path, SWEEP, VALUES.ravel())
+  found = compared(tmp_path)
+  assert [one.group.axes for one in found] == [{"net.depth": d} for d in (8, 14, 20)]
+  tests = [stats.ttest_rel(row, VALUES[0]) for row in VALUES[1:]]
+  for one, row in zip(found, VALUES, strict=True):
+    low, high = stats.t.interval(0.95, 3, row.mean(), stats.sem(row))
+    assert one.summary[:5] == pytest.approx((4, row.mean(), row.std(ddof=1), low, high))
+  for one, test, row in zip(found[1:], tests, VALUES[1:], strict=True):
+    assert one.difference.p == pytest.approx(test.pvalue)
+    assert one.difference.mean == pytest.approx((row - VALUES[0]).mean())
+  holm = [min(1, 2 * tests[0].pvalue), max(tests[1].pvalue, min(1, 2 * tests[0].pvalue))]
+  assert tests[0].pvalue < tests[1].pvalue
+  assert [one.p for one in found[1:]] == pytest.approx(holm)
+
+
+def test_only_common_seeds_are_paired(tmp_path):
+  overrides = [{"net.depth": 8, "seed": s} for s in (0, 1, 2)]
+  overrides += [{"net.depth": 14, "seed": s} for s in (1, 2, 3)]
+  plant(tmp_path, overrides, [0.5, 0.6, 0.7, 0.61, 0.72, 0.9])
+  found = compared(tmp_path)
+  assert found[1].difference.n == 2
+  assert found[1].difference.mean == pytest.approx(0.015)
+
+
+def test_runs_that_did_not_end_are_counted_and_never_dropped(tmp_path):
+  values = [0.8, 0.81, None, 0.9, 0.91, None]
+  states = ["done", "done", "diverged", "done", "done", "failed"]
+  overrides = grid.product([grid.sweep("net.depth", [8, 14]), grid.seeds(3)])
+  plant(tmp_path, overrides, values, states=states)
+  first, second = compared(tmp_path)
+  assert (len(first.values), aggregate.count(first.group, "diverged")) == (2, 1)
+  assert (len(second.values), aggregate.count(second.group, "failed")) == (2, 1)
+
+
+def test_fields_that_are_not_grouped_by_are_pooled_and_named(tmp_path):
+  overrides = grid.product([
+    grid.sweep("net.depth", [8, 14]), grid.sweep("optim.lr", [0.1, 0.2]), grid.seeds(2)
+  ])  # fmt: skip
+  plant(tmp_path, overrides, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+  one, other = compared(tmp_path, by=["net.depth"])
+  assert one.group.pooled == ("optim.lr",)
+  assert one.values == pytest.approx({0: 0.2, 1: 0.3})
+  assert other.values == pytest.approx({0: 0.6, 1: 0.7})
+
+
+def test_two_protocols_are_no_ranking(tmp_path):
+  plant(tmp_path, grid.sweep("net.depth", [8, 14]), [0.8, 0.9], protocol=["one view", "ten views"])
+  with pytest.raises(ConfigError, match=r"several protocols \(one view; ten views\)"):
+    compared(tmp_path)
+  assert len(compared(tmp_path, mixed=True)) == 2
+
+
+@pytest.mark.parametrize(
+  ("words", "said"),
+  [
+    (["compare"], "which runs?"),
+    (["compare", "nowhere"], "holds no sweep and no run"),
+    (["compare", "DIR", "--metric=test_topp1"], 'no metric|Did you mean "test_top1"'),
+    (["compare", "DIR", "--by=net.dpeth"], 'Did you mean "net.depth"'),
+    (["compare", "DIR", "--baseline=depth=9"], "fits 0 groups"),
+    (["status"], "which sweep or run?"),
+  ],
+)
+def test_mistakes_are_told_in_two_lines(words, said, tmp_path, capsys):
+  plant(tmp_path / "s", grid.sweep("net.depth", [8, 14]), [0.8, 0.9])
+  code = main(["launch.py", *(str(tmp_path / "s") if w == "DIR" else w for w in words)])
+  err = capsys.readouterr().err
+  assert code == 2
+  assert any(part in err for part in said.split("|")), err
+  assert err.count("\n") <= 3
+
+
+def test_one_seed_is_marked_and_has_no_interval(tmp_path, capsys):
+  plant(tmp_path, grid.sweep("net.depth", [8, 14]), [0.8, 0.9])
+  assert main(["launch.py", "compare", str(tmp_path)]) == 0
+  out = capsys.readouterr().out
+  assert "1 †" in out
+  assert "no verdict" in out
+
+
+def test_json_has_the_fractions_and_text_the_percent(tmp_path, capsys):
+  plant(tmp_path, SWEEP, VALUES.ravel())
+  assert main(["launch.py", "compare", str(tmp_path), "--format=json", "--baseline=depth=14"]) == 0
+  rows = json.loads(capsys.readouterr().out)
+  assert [row["depth"] for row in rows] == [14, 8, 20]
+  assert rows[0]["mean"] == pytest.approx(0.86)
+  assert rows[1]["delta"] == pytest.approx(-0.045)
+  assert main(["launch.py", "compare", str(tmp_path), "--effect=1"]) == 0
+  out = capsys.readouterr().out
+  assert "86" in out
+  assert "seeds needed" in out
+
+
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory):
+  workdir = tmp_path_factory.mktemp("thousand")
+  overrides = grid.product([grid.sweep("optim.lr", np.linspace(0.1, 1, 200).tolist()),
+                            grid.seeds(5)])  # fmt: skip
+  plant(workdir, overrides, np.random.default_rng(0).uniform(0.7, 0.9, 1000))
+  return workdir
+
+
+@pytest.mark.parametrize("verb", ["status", "compare"])
+def test_a_thousand_cells_are_read_without_jax(verb, thousand):
+  script = (
+    "import sys; from jaxnets.cli import main; "
+    f"code = main(['launch.py', '{verb}', {str(thousand)!r}, '--format=csv']); "
+    "print('jax' in sys.modules, file=sys.stderr); sys.exit(code)"
+  )
+  began = time.monotonic()
+  done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+  seconds = time.monotonic() - began
+  assert done.returncode == 0, done.stderr
+  assert done.stderr.strip() == "False"
+  assert len(done.stdout.splitlines()) == (1001 if verb == "status" else 201)
+  print(f"{verb}: {seconds:.2f} s", os.getloadavg())

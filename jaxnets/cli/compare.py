@@ -44,7 +44,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   found = aggregate.compare(groups, values.metric, mixed=values.mixed_protocols)
   share = aggregate.is_share(values.metric)
   unit = 100 if share and values.format != "json" else 1
-  rows = [row(one, unit, values.effect and values.effect / (100 if share else 1)) for one in found]
+  effect = values.effect and values.effect / (100 if share else 1)
+  rows = [row(one, unit, effect, _is_sampled(values.metric)) for one in found]
   title = f"{values.metric}{', %' if unit == 100 else ''}: mean over seeds, 95 % intervals"
   table.show(rows, values.format, title=title)
   if values.format == "text":
@@ -53,13 +54,16 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   return 0
 
 
-def row(one: Any, unit: float, effect: float | None) -> dict[str, Any]:
-  """A group (`aggregate.Compared`) as a row of the table; numbers times `unit`."""
+def row(one: Any, unit: float, effect: float | None, sampled: bool) -> dict[str, Any]:
+  """A group (`aggregate.Compared`) as a row of the table; numbers times `unit`.
+
+  `sampled`: whether the metric is an accuracy on images that stand for others.
+  """
   from jaxnets.sweep import aggregate, statistics
 
   summary, difference = one.summary, one.difference
   noise = None
-  if summary and one.images and 0 <= summary.mean <= 1:
+  if sampled and summary and one.images:
     noise = statistics.standard_error_of_test_set(summary.mean, one.images)
   numbers = {
     **{key.rpartition(".")[2]: _plain(value) for key, value in one.group.axes.items()},
@@ -103,7 +107,7 @@ def notes(found: list[Any], metric: str) -> list[str]:
   if flat:
     lines.append("a spread of zero over several seeds allows no interval and no test")
   images = {one.images for one in found if one.images}
-  if aggregate.is_share(metric) and images:
+  if _is_sampled(metric) and images:
     lines.append(
       "test noise: binomial, of the choice of "
       f"{' or '.join(f'{n:,}' for n in sorted(images))} images; the same for all runs, so not "
@@ -133,6 +137,13 @@ def _with_baseline(groups: list[Any], text: str | None) -> list[Any]:
       f"Groups: {'; '.join(aggregate.label(one.axes) for one in groups[:8])}"
     )
   return [fits[0], *(one for one in groups if one is not fits[0])]
+
+
+def _is_sampled(metric: str) -> bool:
+  """Whether a metric is an accuracy on images that the net was not trained on."""
+  from jaxnets.sweep import aggregate
+
+  return aggregate.is_share(metric) and not metric.startswith("train_")
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,7 @@ from jaxnets.cli.clock import clock
 from jaxnets.cli.configs import Chosen, required
 from jaxnets.cli.logs import said_to
 from jaxnets.cli.subjects import value_of
+from jaxnets.cli.train import define_track, trackers
 from jaxnets.errors import ConfigError, StoppedError
 
 log = logging.getLogger("jaxnets")
@@ -31,6 +32,7 @@ FAILED = 5  # exit code of a sweep with cells that failed or diverged
 
 def define(values: flags.FlagValues) -> None:
   """The flags of this verb."""
+  define_track(values)
   flags.DEFINE_multi_string(
     "grid", [], "KEY=VALUE,VALUE,...: every value of a field; may be repeated", flag_values=values
   )
@@ -56,6 +58,7 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
   """Runs what is missing of the sweep; prints a table of all its cells."""
   if arguments:
     raise ConfigError(f'sweep takes flags only, not "{arguments[0]}"; values go as --flag=value')
+  trackers(values)
   if values.worker or values.cell:
     return run_here(values)
   spec, base, _ = required(chosen)
@@ -199,7 +202,7 @@ def run_here(values: flags.FlagValues) -> int:
         from jaxnets.sweep.preflight import probe_cell
 
         return probe_cell(config, values.data_dir, values.probe)
-      worker.run_cell(sweep, row, values.data_dir, said_to)
+      worker.run_cell(sweep, row, values.data_dir, said_to, trackers(values))
       return {}
 
     worker.serve(sweep, run_one)
@@ -207,7 +210,7 @@ def run_here(values: flags.FlagValues) -> int:
   row = folder.find(sweep, values.cell)
   prepare_process(values, sweep.workdir / row["folder"], folder.config_of(sweep, row))
   try:
-    summary = worker.run_cell(sweep, row, values.data_dir, said_to)
+    summary = worker.run_cell(sweep, row, values.data_dir, said_to, trackers(values))
   except worker.ElsewhereError:
     raise ConfigError(f"{row['folder']} is being run by another process") from None
   show_result(summary, sweep.workdir / row["folder"], sweep.spec, values.format)
@@ -237,7 +240,8 @@ def _note(received: list[int], number: int) -> None:
 def passed_on(values: flags.FlagValues) -> list[str]:
   """The flags that workers take as well."""
   names = ("data_dir", "platform", "kernels")
-  return [f"--{name}={values[name].value}" for name in names if values[name].value is not None]
+  given = [f"--{name}={values[name].value}" for name in names if values[name].value is not None]
+  return [*given, f"--track={','.join(trackers(values))}"] if values.track else given
 
 
 def _rows(resolved) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from absl import flags
 from jaxnets import __version__, memory, runs
 from jaxnets.cli.configs import Chosen, required
 from jaxnets.cli.logs import said_to
-from jaxnets.errors import ConfigError
+from jaxnets.errors import ConfigError, did_you_mean
 
 log = logging.getLogger("jaxnets")
 
@@ -27,6 +27,26 @@ def define(values: flags.FlagValues) -> None:
     "go on with what the run folder holds: if there is something, never, or only then",
     flag_values=values,
   )  # fmt: skip
+  define_track(values)
+
+
+def define_track(values: flags.FlagValues) -> None:
+  """--track=tb,wandb."""
+  flags.DEFINE_list(
+    "track", [], "trackers to tell as well: tb (TensorBoard), wandb", flag_values=values
+  )
+
+
+def trackers(values: flags.FlagValues) -> list[str]:
+  """The trackers of --track; ConfigError for one that there is not."""
+  from jaxnets.train.track import TRACKERS
+
+  for name in values.track:
+    if name not in TRACKERS:
+      raise ConfigError(
+        f"--track={name} must be of {', '.join(TRACKERS)}.{did_you_mean(name, TRACKERS)}"
+      )
+  return values.track
 
 
 def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -> int:
@@ -34,6 +54,7 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
   if arguments:
     raise ConfigError(f'train takes flags only, not "{arguments[0]}"; values go as --flag=value')
   spec, config, _ = required(chosen)
+  trackers(values)
   if not values.workdir:
     raise ConfigError(
       "--workdir is missing: where shall the run be kept?\nFor example --workdir=runs/first"
@@ -54,7 +75,7 @@ def _train(values: flags.FlagValues, config: Any, workdir: Path) -> dict:
   prepare_process(values, workdir, config)
   from jaxnets.train.session import fit_and_note
 
-  return fit_and_note(config, workdir, values.data_dir)
+  return fit_and_note(config, workdir, values.data_dir, trackers(values))
 
 
 def prepare_process(values: flags.FlagValues, workdir: Path, config: Any) -> None:

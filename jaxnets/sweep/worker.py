@@ -8,7 +8,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def run_cell(
   row: dict[str, Any],
   data_dir: str | None,
   said_to: Callable[[Path], contextlib.AbstractContextManager[None]],
+  track: Sequence[str] = (),
 ) -> dict[str, Any]:
   """Trains one cell in its run folder, from where it was left; the summary.
 
@@ -36,6 +37,7 @@ def run_cell(
     row: the cell.
     data_dir: where prepared datasets are.
     said_to: sends the log to a file.
+    track: trackers that are told too.
 
   Raises:
     ElsewhereError: the folder is held by another process.
@@ -55,7 +57,7 @@ def run_cell(
     if summary is None:
       held.enter_context(said_to(workdir / "log.txt"))
       try:
-        summary = fit_and_note(config, workdir, data_dir)
+        summary = fit_and_note(config, workdir, data_dir, track)
       except Exception as error:
         if runs.read_run(workdir).state == "waiting":  # it could not even begin
           code = error.exit_code if isinstance(error, JaxnetsError) else 1

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from jaxnets.train.evaluate import evaluate, protocol
 from jaxnets.train.experiment import Experiment, build, load
 from jaxnets.train.progress import reporter
 from jaxnets.train.state import State, digest
+from jaxnets.train.track import Sink, sinks
 
 log = logging.getLogger("jaxnets")
 
@@ -34,11 +35,19 @@ AHEAD = {"cpu": 2}
 AHEAD_ELSEWHERE = 8
 
 
-def fit(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str, Any]:
+def fit(
+  config: Config, workdir: Path, data_dir: str | None = None, track: Sequence[str] = ()
+) -> dict[str, Any]:
   """Trains the config's network in the run folder `workdir`, from where it was left.
 
   The caller holds the folder's lock. Two runs of one config give the same bits, also when one of
   them was killed and went on; so do resumed runs on as many devices.
+
+  Args:
+    config: checked.
+    workdir: the run folder.
+    data_dir: where prepared datasets are.
+    track: names of trackers that are told each row too.
 
   Returns:
     What summary.json holds.
@@ -62,10 +71,13 @@ def fit(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str,
         state = experiment.init(init_key)
       else:
         log.info("resuming at step %d of %d", state.step, experiment.steps)
-      if jax.process_index() == 0:
+      first = jax.process_index() == 0
+      if first:
         runs.trim_metrics(workdir, int(state.step))
-      state = train(experiment, state, step_key, workdir, checkpoints, stopped)
-    return summarise(experiment, state, workdir, stopped)
+      with sinks(track if first else (), workdir, config, int(state.step)) as told:
+        record = recorder(workdir, told)
+        state = train(experiment, state, step_key, workdir, checkpoints, stopped, record)
+        return summarise(experiment, state, workdir, stopped, record)
 
 
 def train(
@@ -75,6 +87,7 @@ def train(
   workdir: Path,
   checkpoints: Checkpoints,
   stopped: Callable[[], int],
+  record: Sink,
 ) -> State:
   """Steps to the end of the run, with rows of metrics, evaluations and checkpoints on the way."""
   config, every = experiment.config.train, experiment.config.eval.every
@@ -106,11 +119,11 @@ def train(
         row = training_row(experiment, state, step, pending, checkpoints.steps())
         seconds, since, pending = time.monotonic() - since, time.monotonic(), []
         row["images_per_second"] = round(row["count"] / seconds, 1)
-        record(workdir, row)
+        record(row)
         report.row(step, row["loss"], row["top1"], row["images_per_second"])
         checkpoints.sign()
       if evaluates and not number:
-        state = validate(experiment, state, step, workdir)
+        state = validate(experiment, state, step, record)
         since = time.monotonic()
       if save:
         checkpoints.save(step, state)
@@ -120,11 +133,11 @@ def train(
   return state
 
 
-def validate(experiment: Experiment, state: State, step: int, workdir: Path) -> State:
+def validate(experiment: Experiment, state: State, step: int, record: Sink) -> State:
   """Evaluates on the validation images; the plateau's factor follows their error."""
   assert experiment.validation is not None
   scores = evaluate(experiment, state, experiment.validation)
-  record(workdir, {"step": step, "split": "validation", **scores})
+  record({"step": step, "split": "validation", **scores})
   if experiment.plateau is None:
     return state
   plateau = optim.plateau_update(experiment.plateau, state.plateau, 1 - scores["top1"])
@@ -138,10 +151,16 @@ def stop(number: int, where: str) -> StoppedError:
   return StoppedError(f"stopped by {name} {where}\nRun the same command to go on", code)
 
 
-def record(workdir: Path, row: dict[str, Any]) -> None:
-  """Adds a row to the run's metrics, once for all hosts."""
-  if jax.process_index() == 0:
-    runs.append_metrics(workdir, row)
+def recorder(workdir: Path, told: Sequence[Sink]) -> Sink:
+  """Adds a row to the run's metrics, once for all hosts, and tells the trackers."""
+
+  def record(row: dict[str, Any]) -> None:
+    if jax.process_index() == 0:
+      runs.append_metrics(workdir, row)
+    for tell in told:
+      tell(row)
+
+  return record
 
 
 def training_batches(experiment: Experiment, start: int) -> Iterator[dict[str, Any]]:
@@ -197,7 +216,11 @@ def training_row(
 
 
 def summarise(
-  experiment: Experiment, state: State, workdir: Path, stopped: Callable[[], int]
+  experiment: Experiment,
+  state: State,
+  workdir: Path,
+  stopped: Callable[[], int],
+  record: Sink,
 ) -> dict[str, Any]:
   """Evaluates the final parameters, reads the test images once, and writes summary.json."""
   config, metrics, first = experiment.config, {}, jax.process_index() == 0
@@ -218,7 +241,7 @@ def summarise(
     assert source is not None
     scores = evaluate(experiment, state, source)
     metrics |= {f"{split}_{name}": value for name, value in scores.items()}
-    record(workdir, {"step": int(state.step), "split": split, **scores})
+    record({"step": int(state.step), "split": split, **scores})
   if first:
     metrics |= last_training(workdir)
   summary = {

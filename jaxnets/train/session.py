@@ -4,6 +4,7 @@ Nothing here imports JAX before the run begins.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,14 @@ def finished(workdir: Path, config: Config, resume: str = "auto") -> dict[str, A
   return summary
 
 
-def fit_and_note(config: Config, workdir: Path, data_dir: str | None = None) -> dict[str, Any]:
+def fit_and_note(
+  config: Config, workdir: Path, data_dir: str | None = None, track: Sequence[str] = ()
+) -> dict[str, Any]:
   """`loop.fit`, with its end in run.json: state, exit code, error; the traceback is in log.txt."""
   from jaxnets.train.loop import fit
 
   try:
-    summary = fit(config, workdir, data_dir)
+    summary = fit(config, workdir, data_dir, track)
   except (Exception, KeyboardInterrupt) as error:
     log.debug("traceback", exc_info=error)
     if (workdir / "run.json").exists():

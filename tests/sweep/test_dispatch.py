@@ -168,3 +168,25 @@ def test_shards_are_the_whole_and_hours_end(tmp_path):
   assert "2 done, 0 failed, 2 left" in err
   assert sweep(tmp_path, "--shard=2/2")[0] == 0
   assert states(tmp_path) == ["done"] * 4
+
+
+def test_forty_cells_of_rates_decays_and_seeds_compile_one_train_step(tmp_path):
+  grids = ("--grid=optim.weight_decay=0.0,1e-4,1e-3,1e-2", "--config.train.steps=2")
+  process = start(tmp_path / "runs", *grids, "--seeds=2:7", spec="tests/sweep/grids.py",
+                  JAX_COMPILATION_CACHE_DIR=str(tmp_path / "cache"))  # fmt: skip
+  _out, err = process.communicate(timeout=300)
+  assert process.returncode == 0, err
+  assert "40 cells, 1 programs to compile" in err
+  assert "1 train steps were compiled" in err
+  ways = [r.record["compile"]["how"] for _, r in folder.runs_of(folder.read(tmp_path / "runs"))]
+  assert ways.count("compiled") == 1
+  assert ways.count("cache") <= 1  # the other worker's
+  assert len(ways) == 40
+
+
+def test_fail_fast_ends_with_the_first_failure(tmp_path):
+  code, out, _ = sweep(tmp_path, "--fail_fast", "--jobs=1", "--grid=train.batch=32,48",
+                       spec="tests/sweep/grids.py", FIRST_RATE="1e30")  # fmt: skip
+  assert code == 5
+  assert "1 failed" in out
+  assert states(tmp_path).count("waiting") >= 1

@@ -106,6 +106,9 @@ def run_sweep(
 
       return preflight.show(values, spec, base, [c for c in resolved if c.hash in _hashes(chosen)])
     workdir = Path(values.workdir).absolute()
+    if (workdir / "run.json").exists():
+      raise ConfigError(f"{workdir} holds a single run\nUse another --workdir for the sweep")
+    equal.check_cells([cell for cell in resolved if cell.hash in _hashes(chosen)], values.data_dir)
     question = question or (experiment.question_of(spec) if spec.endswith(".py") or ".py:" in spec
                             else "")  # fmt: skip
     others = folder.write(workdir, spec, question, base, resolved)

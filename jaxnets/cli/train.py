@@ -60,6 +60,8 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
       "--workdir is missing: where shall the run be kept?\nFor example --workdir=runs/first"
     )
   workdir = Path(values.workdir).absolute()
+  if (workdir / "sweep.json").exists():
+    raise ConfigError(f"{workdir} holds a sweep\nUse another --workdir for a single run")
   from jaxnets.train.session import finished
 
   with runs.locked(workdir):

@@ -1,13 +1,15 @@
 """Values of matched axes: each cell's net at the cost that the sweep asks for."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from jaxnets import config as configuration
 from jaxnets import data, nets
 from jaxnets.config import Config
 from jaxnets.errors import ConfigError, DataError
-from jaxnets.sweep.cells import Solve
+from jaxnets.sweep.cells import Cell, Solve
+from jaxnets.sweep.cells import name as name_of
 from jaxnets.sweep.grid import Matched
 
 
@@ -50,14 +52,45 @@ def facts_of(config: Config, data_dir: str | None) -> dict[str, Any]:
   return {"image_size": config.data.image_size, "channels": channels, "classes": classes}
 
 
-def is_possible(config: Config, data_dir: str | None) -> bool:
-  """Whether the config's net can be built for its images; it is traced, nothing is computed."""
+def check_net(config: Config, data_dir: str | None) -> None:
+  """Traces the config's net on its images; nothing is computed.
+
+  Raises:
+    ConfigError: the images are too small, or axes contradict each other.
+  """
   from jaxnets.cost.net import shapes_of
   from jaxnets.train.experiment import name_net
 
   facts = facts_of(config, data_dir)
+  shapes_of(name_net(config, facts["classes"]), facts["image_size"], facts["channels"])
+
+
+def is_possible(config: Config, data_dir: str | None) -> bool:
+  """Whether the config's net can be built for its images."""
   try:
-    shapes_of(name_net(config, facts["classes"]), facts["image_size"], facts["channels"])
+    check_net(config, data_dir)
   except ConfigError:
     return False
   return True
+
+
+def check_cells(cells: Sequence[Cell], data_dir: str | None) -> None:
+  """Refuses a sweep with a net that cannot be built or data that are not there.
+
+  Raises:
+    ConfigError: naming the cell.
+    DataError: a dataset is not prepared.
+  """
+  for name in {cell.config.data.name: None for cell in cells}:
+    data.info(name, data_dir)
+  seen = set()
+  for number, cell in enumerate(cells, start=1):
+    net = repr((cell.config.net.to_dict(), cell.config.data.name, cell.config.data.image_size))
+    if net not in seen:
+      seen.add(net)
+      try:
+        check_net(cell.config, data_dir)
+      except ConfigError as error:
+        raise ConfigError(
+          f"cell {number} of {len(cells)} ({name_of(cell.overrides)}): {error}"
+        ) from error

@@ -190,3 +190,35 @@ def test_fail_fast_ends_with_the_first_failure(tmp_path):
   assert code == 5
   assert "1 failed" in out
   assert states(tmp_path).count("waiting") >= 1
+
+
+@pytest.mark.parametrize(
+  ("flags", "code", "said"),
+  [
+    (("--grid=net.dpeth=8,14",), 2, 'Did you mean "net.depth"'),
+    (("--grid=net.depth=8,9",), 2, "cell 2 of 8 (lr=0.05,seed=0,depth=9): net.depth (=9)"),
+    (("--grid=seed=1,2",), 2, "are the same run"),
+    (("--grid=net.depth",), 2, "KEY=VALUE"),
+    (("--seeds=3:1",), 2, "--seeds=3:1 must be a range"),
+    (("--shard=3/2",), 2, "--shard=3/2 must be i/n"),
+    (("--grid=data.name=cifar10,digits", "--data_dir=nowhere"), 3, "cifar10"),
+    (("--jobs=0",), 2, "jobs"),
+  ],
+)
+def test_a_mistake_is_told_before_anything_runs(flags, code, said, tmp_path):
+  got, out, err = sweep(tmp_path / "new", *flags)
+  assert (got, out) == (code, "")
+  assert said in err
+  assert "Traceback" not in err
+  assert not (tmp_path / "new").exists()
+
+
+def test_a_run_and_a_sweep_do_not_share_a_folder(tmp_path, finished):
+  (tmp_path / "run.json").write_text("{}")
+  code, _, err = sweep(tmp_path)
+  assert (code, "holds a single run" in err) == (2, True)
+  done = subprocess.run(
+    [sys.executable, "launch.py", f"--config={SPEC}", f"--workdir={finished[0]}"],
+    cwd=ROOT, text=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+  )  # fmt: skip
+  assert (done.returncode, "holds a sweep" in done.stderr) == (2, True)

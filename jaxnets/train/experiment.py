@@ -80,7 +80,8 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
       f"eval.every (={config.eval.every}) must be less than the run's {shared.steps} steps with "
       "optim.schedule=plateau, which follows the evaluations"
     )
-  return shared._replace(config=config, recipe=recipe_of(config))
+  net = name_net(config, len(shared.info.classes))  # with its own rate of dropout
+  return shared._replace(config=config, recipe=recipe_of(config), net=net)
 
 
 def forget() -> None:

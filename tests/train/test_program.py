@@ -58,6 +58,13 @@ def test_a_run_with_another_number_compiles_nothing_and_is_what_it_is_alone(key,
   assert alone == after
 
 
+def test_a_run_that_shares_a_program_says_its_own_numbers(tmp_path):
+  run(tmp_path / "one", base())
+  run(tmp_path / "two", base(net__dropout=0.3))
+  said = [runs.read_json(tmp_path / n / "summary.json")["net"]["dropout"] for n in ("one", "two")]
+  assert said == [0.1, 0.3]
+
+
 @pytest.mark.parametrize(
   "change",
   [{"net__dropout": 0.0}, {"net__depth": 14}, {"optim__nesterov": True}, {"train__steps": 4}],

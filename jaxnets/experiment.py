@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import re
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,19 @@ def sweep_of(spec: str, algebra: Any) -> list[dict[str, Any]] | None:
 
   None when it has no such function.
   """
-  if "def get_sweep" not in read_source(spec):
+  if "get_sweep" not in {
+    name for node in ast.parse(read_source(spec)).body for name in _names(node)
+  }:
     return None
-  return call(spec, "get_sweep", algebra)
+
+  def listed(function: Any, *given: Any) -> Any:
+    cells = function(*given)
+    return list(cells) if isinstance(cells, Iterator) else cells
+
+  found = call(spec, "get_sweep", algebra, how=listed)
+  if found is None:
+    raise ConfigError(f"{spec}: get_sweep returned nothing\nIt must end with return")
+  return found
 
 
 def question_of(spec: str) -> str:
@@ -37,13 +48,30 @@ def read_source(spec: str) -> str:
   return path.read_text()
 
 
-def call(spec: str, function: str, *first: Any) -> Any:
+def _names(node: ast.stmt) -> list[str]:
+  """The names that a statement of a file defines or imports."""
+  if isinstance(node, ast.FunctionDef):
+    return [node.name]
+  if isinstance(node, ast.ImportFrom | ast.Import):
+    return [alias.asname or alias.name for alias in node.names]
+  if isinstance(node, ast.Assign):
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+  return []
+
+
+def call(
+  spec: str,
+  function: str,
+  *first: Any,
+  how: Callable[..., Any] = lambda called, *given: called(*given),
+) -> Any:
   """Executes an experiment file and gives what its function does for `first` and the argument.
 
   Args:
     spec: "FILE.py" or "FILE.py:argument".
     function: name of the function; the argument goes last, if it takes one.
     *first: its first arguments.
+    how: calls it, for what has to happen where its errors are told.
 
   Raises:
     ConfigError: no such file or function, or whatever went wrong in it, with its line.
@@ -61,7 +89,7 @@ def call(spec: str, function: str, *first: Any) -> Any:
     takes_arg = len(inspect.signature(called).parameters) > len(first)
     if arg and not takes_arg and function == "get_config":
       raise ConfigError(f'takes no argument "{arg}"')
-    return called(*first, arg) if takes_arg else called(*first)
+    return how(called, *first, arg) if takes_arg else how(called, *first)
   except ConfigError as error:
     raise ConfigError(f"{name} {error}") from error
   except Exception as error:  # whatever a file of the user's may do

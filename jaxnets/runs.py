@@ -65,12 +65,17 @@ def locked(workdir: Path) -> Iterator[None]:
       file = held.enter_context(open(path, "a+"))
     except OSError as error:
       raise ConfigError(f"cannot write to --workdir={workdir}: {error.strerror}") from error
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-      file.seek(0)
-      owner = file.read().strip() or "another process"
-      raise ConfigError(f"{workdir} is in use by {owner}; wait for it to end") from None
+    for patience in (0.1, 0.2, 0.0):  # a look by `is_locked` takes no longer
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        break
+      except OSError:
+        if patience:
+          time.sleep(patience)
+          continue
+        file.seek(0)
+        owner = file.read().strip() or "another process"
+        raise ConfigError(f"{workdir} is in use by {owner}; wait for it to end") from None
     file.truncate(0)
     file.write(f"process {os.getpid()} on {socket.gethostname()}")
     file.flush()
@@ -107,6 +112,8 @@ def read_run(folder: Path) -> Run:
   A run that says it is running, in a folder that no process holds, was interrupted.
   """
   record = read_json(folder / "run.json") or {}
+  if not isinstance(record, dict):
+    raise ConfigError(f"{folder}/run.json is not that of a run\nDelete the folder to run it again")
   state = record.get("state", "waiting")
   if state == "running" and not is_locked(folder):
     state = "interrupted"

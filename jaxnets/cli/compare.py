@@ -45,7 +45,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   share = aggregate.is_share(values.metric)
   unit = 100 if share and values.format != "json" else 1
   effect = values.effect and values.effect / (100 if share else 1)
-  rows = [row(one, unit, effect, _is_sampled(values.metric)) for one in found]
+  marked = values.format in ("text", "md")
+  rows = [row(one, unit, effect, _is_sampled(values.metric), marked) for one in found]
   title = f"{values.metric}{', %' if unit == 100 else ''}: mean over seeds, 95 % intervals"
   table.show(rows, values.format, title=title)
   if values.format == "text":
@@ -54,20 +55,27 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   return 0
 
 
-def row(one: Any, unit: float, effect: float | None, sampled: bool) -> dict[str, Any]:
+def row(one: Any, unit: float, effect: float | None, sampled: bool, marked: bool) -> dict[str, Any]:
   """A group (`aggregate.Compared`) as a row of the table; numbers times `unit`.
 
-  `sampled`: whether the metric is an accuracy on images that stand for others.
+  Args:
+    one: the group.
+    unit: 100 for percent.
+    effect: to say how many seeds would find it; None to say nothing.
+    sampled: whether the metric is an accuracy on images that stand for others.
+    marked: whether a single seed has a dagger.
   """
   from jaxnets.sweep import aggregate, statistics
+  from jaxnets.sweep.keys import shorten
 
   summary, difference = one.summary, one.difference
+  short = shorten(one.group.axes)
   noise = None
   if sampled and summary and one.images:
     noise = statistics.standard_error_of_test_set(summary.mean, one.images)
   numbers = {
-    **{key.rpartition(".")[2]: _plain(value) for key, value in one.group.axes.items()},
-    "n": len(one.values) if unit == 1 or len(one.values) != 1 else f"1 {MARK}",
+    **{short[key]: _plain(value) for key, value in one.group.axes.items()},
+    "n": f"1 {MARK}" if marked and len(one.values) == 1 else len(one.values),
     "mean": _times(summary and summary.mean, unit),
     "std": _times(summary and summary.std, unit),
     "low": _times(summary and summary.low, unit),
@@ -98,7 +106,13 @@ def notes(found: list[Any], metric: str) -> list[str]:
   pooled = sorted({key for one in found for key in one.group.pooled})
   if pooled:
     lines.append(f"each group is a mean over {', '.join(pooled)} too, which differ inside it")
-  if any(one.difference for one in found[1:]):
+  left = sum(run.state not in ("done", "diverged", "failed") for g in found for run in g.group.runs)
+  if left:
+    lines.append(f"{left} runs are not done yet")
+  if not found[0].values and len(found) > 1:
+    name = aggregate.label(found[0].group.axes)
+    lines.append(f"nothing is compared: {name} has no run that is done; choose another --baseline")
+  if any(one.difference and one.difference.n > 1 for one in found[1:]):
     lines.append(
       f"delta: from {aggregate.label(found[0].group.axes) or 'the first'}, on common seeds; p: "
       "paired t test, corrected for all rows (Holm)"

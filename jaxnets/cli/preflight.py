@@ -44,7 +44,9 @@ def show(values: flags.FlagValues, spec: str, base: Any, cells: list[Any]) -> in
   )
   if probes:
     seconds = preflight.total_seconds(cells, probes, jobs)
-    print(f"predicted: {clock(seconds)} here, {values.probe} steps of each program were timed")
+    untimed = sum(cell.program not in probes for cell in cells)
+    but = f", but for {untimed} cells that could not be timed" if untimed else ""
+    print(f"predicted: {clock(seconds)} here, {values.probe} steps of each program were timed{but}")
   else:
     print("hours: --probe=20 times twenty steps of each program")
   return 0
@@ -63,7 +65,7 @@ def probe(
   with tempfile.TemporaryDirectory() as place:
     folder.write(Path(place), spec, "", base, list(first.values()))
     settings = dispatch.Settings(
-      Path(place), len(environments), environments,
+      Path(place), environments,
       [*passed_on(values), f"--probe={values.probe}"],
     )  # fmt: skip
     log.info("timing %d programs ...", len(first))

@@ -59,6 +59,8 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
   if arguments:
     raise ConfigError(f'sweep takes flags only, not "{arguments[0]}"; values go as --flag=value')
   trackers(values)
+  if values.probe and not (values.dry_run or values.worker):
+    raise ConfigError("--probe times steps for --dry_run\nAdd --dry_run, or leave --probe out")
   if values.worker or values.cell:
     return run_here(values)
   spec, base, _ = required(chosen)
@@ -78,6 +80,12 @@ def declared(values: flags.FlagValues, spec: str) -> list[dict[str, Any]]:
       "Say what varies: --grid=net.depth=20,32 --seeds=0:3"
     )
   own = [{}] if own is None else grid.plain(own)
+  twice = sorted({key for cell in own for key in cell} & {key for cell in varied for key in cell})
+  if twice:
+    raise ConfigError(
+      f"get_sweep of {spec} sets {', '.join(twice)} already\n"
+      "Leave that out of --grid and --seeds, or change the file"
+    )
   return [first | second for first in own for second in varied]
 
 
@@ -90,7 +98,7 @@ def run_sweep(
 ) -> int:
   """Resolves cells, says how many, and runs or prices them."""
   from jaxnets import experiment
-  from jaxnets.sweep import cells, dispatch, equal, folder, shares
+  from jaxnets.sweep import cells, dispatch, equal, folder
 
   if not values.workdir and not values.dry_run:
     raise ConfigError(
@@ -114,14 +122,12 @@ def run_sweep(
     others = folder.write(workdir, spec, question, base, resolved)
     if others:
       log.info("%d cells of an earlier command are kept in %s", others, workdir)
-    return _run(values, workdir, _hashes(chosen), shares.environments(values.jobs, values.threads))
+    return _run(values, workdir, _hashes(chosen), values.jobs)
 
 
-def _run(
-  values: flags.FlagValues, workdir: Path, hashes: set[str], environments: list[dict[str, str]]
-) -> int:
+def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], jobs: int | None) -> int:
   from jaxnets import runs
-  from jaxnets.sweep import dispatch, folder
+  from jaxnets.sweep import dispatch, folder, shares
 
   sweep = folder.read(workdir)
   rows = [row for row in sweep.cells if row["hash"] in hashes]
@@ -133,31 +139,37 @@ def _run(
       left.append(row)
   received: list[int] = []
   settings = dispatch.Settings(
-    workdir=workdir, jobs=len(environments), environments=environments, flags=passed_on(values),
+    workdir=workdir, flags=passed_on(values),
+    environments=shares.environments(jobs, values.threads, len(left)) if left else [],
     seconds=3600 * values.max_hours if values.max_hours is not None else float("inf"),
     stopped=lambda: bool(received),
   )  # fmt: skip
   before = {s: signal.signal(s, lambda number, frame: _note(received, number))
             for s in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip
-  done, interrupted, began = len(rows) - len(left), 0, time.monotonic()
+  done, compiled, broken, began = len(rows) - len(left), 0, False, time.monotonic()
   if done:
     log.info("%d of %d cells have ended before", done, len(rows))
   try:
     for outcome in dispatch.run(left, settings, dispatch.local):
       if outcome.state == "interrupted":
-        interrupted += 1
         continue
       done += 1
+      place = workdir / outcome.row["folder"]
+      if outcome.state == "failed":
+        dispatch.note_failure(place, 1, outcome.error)
+      compiled += runs.read_run(place).record.get("compile", {}).get("how") == "compiled"
       _say(outcome, done, len(rows), workdir)
       if values.fail_fast and outcome.state in ("failed", "diverged"):
+        broken = True
         break
   finally:
     for number, handler in before.items():
       signal.signal(number, handler)
-  return _end(values, sweep, rows, received, time.monotonic() - began)
+  log.info("%d train steps were compiled by this command", compiled)
+  return _end(values, sweep, rows, received, broken, time.monotonic() - began)
 
 
-def _end(values, sweep, rows, received: list[int], seconds: float) -> int:
+def _end(values, sweep, rows, received: list[int], broken: bool, seconds: float) -> int:
   """The table of failures, what is left, and the exit code."""
   from jaxnets import runs
 
@@ -165,8 +177,6 @@ def _end(values, sweep, rows, received: list[int], seconds: float) -> int:
   ended = [run.state for run in states.values()]
   failed = [row for row in rows if states[row["hash"]].state in ("failed", "diverged")]
   finished, left = ended.count("done"), len(rows) - ended.count("done") - len(failed)
-  compiled = sum(run.record.get("compile", {}).get("how") == "compiled" for run in states.values())
-  log.info("%d train steps were compiled for the cells of this sweep", compiled)
   if failed:
     table.show(
       [
@@ -174,14 +184,17 @@ def _end(values, sweep, rows, received: list[int], seconds: float) -> int:
          "error": states[row["hash"]].error.partition("\n")[0]}
         for row in failed
       ],
-      values.format, title=f"{len(failed)} cells failed; the tracebacks are in their log.txt",
+      values.format, title=f"{len(failed)} cells failed or diverged; their log.txt says more",
     )  # fmt: skip
   text = f"{finished} done, {len(failed)} failed, {left} left, in {clock(seconds)}"
-  if left and not (failed and values.fail_fast):
+  if left and not broken:
     code = 130 if signal.SIGINT in received else 75
     raise StoppedError(f"stopped: {text}\nRun the same command to go on", code)
-  print(text)
-  print(f"next:\n  python launch.py compare {_short(sweep.workdir)}")
+  if values.format == "text":
+    print(text)
+    print(f"next:\n  python launch.py compare {_short(sweep.workdir)}")
+  else:
+    log.info(text)
   return FAILED if failed else 0
 
 
@@ -205,7 +218,7 @@ def run_here(values: flags.FlagValues) -> int:
         from jaxnets.sweep.preflight import probe_cell
 
         return probe_cell(config, values.data_dir, values.probe)
-      worker.run_cell(sweep, row, values.data_dir, said_to, trackers(values))
+      worker.run_cell(sweep, row, values.data_dir, said_to, trackers(values), values.retry_failed)
       return {}
 
     worker.serve(sweep, run_one)
@@ -213,7 +226,9 @@ def run_here(values: flags.FlagValues) -> int:
   row = folder.find(sweep, values.cell)
   prepare_process(values, sweep.workdir / row["folder"], folder.config_of(sweep, row))
   try:
-    summary = worker.run_cell(sweep, row, values.data_dir, said_to, trackers(values))
+    summary = worker.run_cell(
+      sweep, row, values.data_dir, said_to, trackers(values), values.retry_failed
+    )
   except worker.ElsewhereError:
     raise ConfigError(f"{row['folder']} is being run by another process") from None
   show_result(summary, sweep.workdir / row["folder"], sweep.spec, values.format)
@@ -244,6 +259,8 @@ def passed_on(values: flags.FlagValues) -> list[str]:
   """The flags that workers take as well."""
   names = ("data_dir", "platform", "kernels")
   given = [f"--{name}={values[name].value}" for name in names if values[name].value is not None]
+  if values.retry_failed:
+    given.append("--retry_failed")
   return [*given, f"--track={','.join(trackers(values))}"] if values.track else given
 
 
@@ -289,8 +306,10 @@ def _shard(rows: list, text: str | None) -> list:
     part = count = 0
   if not 1 <= part <= count:
     raise ConfigError(f"--shard={text} must be i/n with 1 <= i <= n, as 2/4")
-  size = -(-len(rows) // count)
-  return rows[(part - 1) * size : part * size]
+  own = rows[(part - 1) * len(rows) // count : part * len(rows) // count]
+  if not own:
+    raise ConfigError(f"--shard={text} has no cell; the sweep has {len(rows)}")
+  return own
 
 
 def _short(workdir: Path) -> Path:

@@ -5,16 +5,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnets.config import flatten
+from jaxnets.config import flatten, to_json
 from jaxnets.errors import ConfigError, did_you_mean
 from jaxnets.runs import Run, read_run
 from jaxnets.sweep import folder, statistics
+from jaxnets.sweep.keys import shorten
 from jaxnets.sweep.statistics import Difference, Summary
 
 SEED = "seed"
 # Fields that say how a run was watched, not what it was.
-UNSEEN = ("train.log_every", "train.checkpoint_every", "train.keep", "data.workers", "eval.every",
-          "eval.batch")  # fmt: skip
+UNSEEN = ("train.log_every", "train.checkpoint_every", "train.keep", "data.workers", "eval.batch")
+FOLLOWED = "eval.every"  # by the learning rate, with optim.schedule=plateau; else unseen too
 RATES = ("top1", "top5")  # metrics that are shares of images
 
 
@@ -47,7 +48,12 @@ def read(paths: Iterable[Path]) -> list[Run]:
   found: dict[Path, Run] = {}
   for path in paths:
     if folder.is_sweep(path):
-      some = [run for _, run in folder.runs_of(folder.read(path))]
+      sweep = folder.read(path)
+      # A cell that has not begun is told of by the sweep alone.
+      some = [
+        run if run.config else run._replace(config=to_json(folder.config_of(sweep, row)))
+        for row, run in folder.runs_of(sweep)
+      ]
     elif (path / "run.json").exists():
       some = [read_run(path)]
     else:
@@ -67,14 +73,16 @@ def group(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Group]:
   configs = [flatten(run.config) for run in runs]
   begun = [(run, config) for run, config in zip(runs, configs, strict=True) if config]
   if not begun:
-    raise ConfigError("none of the runs has begun yet")
+    raise ConfigError("none of the runs has begun yet\nSee python launch.py status")
   keys = list(dict.fromkeys(key for _, config in begun for key in config))
+  plateau = any(config.get("optim.schedule") == "plateau" for _, config in begun)
+  unseen = (SEED, *UNSEEN, *(() if plateau else (FOLLOWED,)))
   for key in by:
     if key not in keys:
       raise ConfigError(f"--by={key}: no config has this field.{did_you_mean(key, keys)}")
   varied = [
     key for key in keys
-    if key not in (SEED, *UNSEEN) and len({repr(config.get(key)) for _, config in begun}) > 1
+    if key not in unseen and len({repr(config.get(key)) for _, config in begun}) > 1
   ]  # fmt: skip
   chosen = list(by) or varied
   groups: dict[str, Group] = {}
@@ -108,9 +116,10 @@ def compare(
   values = [by_seed(one, metric) for one in groups]
   if not any(values):
     raise ConfigError(f'no run that is done has a metric "{metric}".{_near(groups, metric)}')
-  protocols = [_protocol(one) for one in groups]
-  if len(set(protocols) - {""}) > 1 and not mixed:
-    listed = "; ".join(sorted(set(protocols) - {""}))
+  protocols = [_protocols(one) for one in groups]
+  every = set().union(*protocols)
+  if len(every) > 1 and not mixed:
+    listed = "; ".join(sorted(every))
     raise ConfigError(
       f"the runs were measured by several protocols ({listed})\n"
       "They are no ranking; --mixed_protocols shows them together all the same"
@@ -120,7 +129,7 @@ def compare(
   return [
     Compared(
       one, own, statistics.summarise(own.values(), level) if own else None,
-      difference, p, _images(one, metric), protocol,
+      difference, p, _images(one, metric), " / ".join(sorted(protocol)),
     )
     for one, own, difference, p, protocol in zip(
       groups, values, differences, corrected, protocols, strict=True
@@ -131,13 +140,18 @@ def compare(
 def by_seed(one: Group, metric: str) -> dict[int, float]:
   """The metric of every run of a group that is done, by its seed.
 
-  A group that pools several configs has one value a seed: the mean.
+  A group that pools several configs has one value a seed: the mean over all of them. A seed of
+  which one is not done is left out, lest the mean depend on which are.
   """
   found: dict[int, list[float]] = {}
+  partial = set()
   for run in one.runs:
     value = run.summary.get("metrics", {}).get(metric)
-    if value is not None:
+    if isinstance(value, int | float):
       found.setdefault(run.config[SEED], []).append(value)
+    elif one.pooled:
+      partial.add(run.config[SEED])
+  found = {seed: some for seed, some in found.items() if seed not in partial}
   if not one.pooled and any(len(some) > 1 for some in found.values()):
     twice = next(seed for seed, some in found.items() if len(some) > 1)
     raise ConfigError(
@@ -159,7 +173,8 @@ def cost(one: Group, name: str) -> int | None:
 
 def label(axes: dict[str, Any]) -> str:
   """ "depth=20, shortcut=none"."""
-  return ", ".join(f"{key.rpartition('.')[2]}={_text(value)}" for key, value in axes.items())
+  short = shorten(axes)
+  return ", ".join(f"{short[key]}={_text(value)}" for key, value in axes.items())
 
 
 def is_share(metric: str) -> bool:
@@ -167,10 +182,9 @@ def is_share(metric: str) -> bool:
   return metric.rpartition("_")[2] in RATES
 
 
-def _protocol(one: Group) -> str:
-  """How the group's runs were measured; several protocols are joined."""
-  found = {run.summary.get("metrics", {}).get("protocol", "") for run in one.runs} - {""}
-  return " / ".join(sorted(found))
+def _protocols(one: Group) -> set[str]:
+  """How the group's runs were measured."""
+  return {run.summary.get("metrics", {}).get("protocol", "") for run in one.runs} - {""}
 
 
 def _images(one: Group, metric: str) -> int:

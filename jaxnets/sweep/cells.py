@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxnets import config as configuration
@@ -11,9 +11,12 @@ from jaxnets.config import Config
 from jaxnets.errors import ConfigError
 from jaxnets.sweep import grid
 from jaxnets.sweep.grid import Matched
+from jaxnets.sweep.keys import shorten
 
 DIGITS = 8  # of a cell's hash in the name of its folder
 LONGEST = 150  # characters of that name; file systems take 255 bytes
+
+LENGTH = ("train.steps", "train.epochs")
 
 # (config, axis, what to match) -> {axis: value, ...}
 Solve = Callable[[Config, str, Matched], dict[str, Any]]
@@ -61,9 +64,8 @@ def resolve(base: Config, overrides: Sequence[Mapping[str, Any]], solve: Solve) 
 
 def name(overrides: Mapping[str, Any]) -> str:
   """ "depth=20,shortcut=none,seed=0"; keys by their last words where these tell them apart."""
-  last = [key.rpartition(".")[2] for key in overrides]
-  keys = [key if last.count(word) > 1 else word for key, word in zip(overrides, last, strict=True)]
-  parts = [f"{key}={_word(value)}" for key, value in zip(keys, overrides.values(), strict=True)]
+  short = shorten(overrides)
+  parts = [f"{short[key]}={_word(value)}" for key, value in overrides.items()]
   return ",".join(parts) or "base"
 
 
@@ -91,26 +93,31 @@ def ablate(
     ConfigError: the configs are the same.
   """
   one, other = configuration.flatten(first), configuration.flatten(second)
-  keys = [k for k in one if k in other and k != "net.name" and one[k] != other[k]]
-  if not keys and first.net.name == second.net.name:
-    raise ConfigError("the two configs are the same; there is nothing to ablate")
+  differ = [k for k in one if k in other and k != "net.name" and one[k] != other[k]]
+  # A run's length is said in steps or in epochs: one axis.
+  length = tuple(k for k in differ if k in LENGTH)
+  axes = [length if k in LENGTH else (k,) for k in differ if k not in LENGTH[1:] or k == length[0]]
+  if not axes and first.net.name == second.net.name:
+    raise ConfigError("the two configs are the same; there is nothing to ablate\nName two others")
+
+  def of(chosen: Iterable[tuple[str, ...]], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: values[key] for axis in chosen for key in axis}
+
+  family = one.keys() == other.keys()
+  # In one family the second's name goes throughout, and all that differs is said.
+  base = {"net.name": second.net.name} | of(axes, one) if family else {}
   # An axis that the first cannot take alone is no step of the chain.
-  steps = [k for k in keys if _is_legal(first, {k: other[k]}, is_possible)]
-  chain = list(itertools.accumulate(([key] for key in steps), lambda a, b: a + b))
-  added = [[], *([key] for key in steps), *chain]
-  kept = [*([key] for key in keys), []]  # of the first, in the second
-  if one.keys() == other.keys():
-    # Of one family: the second's name throughout, and all that differs said.
-    renamed = {"net.name": second.net.name}
-    chosen = [*added, *([k for k in keys if k not in some] for some in kept)]
-    cells = [renamed | {k: (other if k in some else one)[k] for k in keys} for some in chosen]
+  steps = [a for a in axes if _is_legal(first, base | of([a], other), is_possible)]
+  chain = itertools.accumulate(([axis] for axis in steps), lambda a, b: a + b)
+  cells = [base | of(some, other) for some in ([], *([axis] for axis in steps), *chain)]
+  if family:
+    whole = base | of(axes, other)
   else:
     own = {f"net.{axis}": value for axis, value in nets.axes(second.net.name).items()}
-    mine = {k: v for k, v in other.items() if v != (own[k] if k in own else one.get(k))}
-    cells = [{k: other[k] for k in some} for some in added]
-    cells += [mine | {k: one[k] for k in some} for some in kept]
+    whole = {k: v for k, v in other.items() if v != (own[k] if k in own else one.get(k))}
+  cells += [*(whole | of([axis], one) for axis in axes), whole]
   legal = [cell for cell in cells if _is_legal(first, cell, is_possible)]
-  return list({repr(sorted(cell.items())): cell for cell in legal}.values())
+  return list({configuration.digest(configuration.changed(first, c)): c for c in legal}.values())
 
 
 def _cell(base: Config, given: Mapping[str, Any], solve: Solve) -> Cell:
@@ -119,6 +126,10 @@ def _cell(base: Config, given: Mapping[str, Any], solve: Solve) -> Cell:
   solved: dict[str, Any] = {}
   for key, value in given.items():
     if isinstance(value, Matched):
+      if value.then in given:
+        raise ConfigError(
+          f"{value.then} cannot be solved for {key}: the cell has a value of its own"
+        )
       if key not in configuration.flatten(config):
         raise ConfigError(f'net "{config.net.name}" has no axis "{key.removeprefix("net.")}"')
       solved |= solve(config, key, value)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,7 +42,6 @@ class Settings(NamedTuple):
   """How cells are run."""
 
   workdir: Path
-  jobs: int  # workers at a time
   environments: Sequence[dict[str, str]]  # of each worker: its device, or its share of the cores
   flags: Sequence[str] = ()  # that each worker takes: --data_dir, --platform, --kernels
   seconds: float = float("inf")  # after these none is begun, and those under way stop resumably
@@ -127,9 +127,14 @@ def local(rows: Sequence[Row], settings: Settings) -> Iterator[Outcome]:
       row, since = busy.pop(worker)
       seconds = time.monotonic() - since
       if line is None:
-        yield _died(worker, row, settings.workdir, seconds, halted)
+        outcome = _died(worker, row, settings.workdir, seconds, halted)
+        worker.end()
+        yield outcome
         continue
       said = json.loads(line)
+      if said["state"] == "interrupted" and not halted:  # by somebody else: it is not over yet
+        waiting.append(row)
+        continue
       yield Outcome(row, said["state"], said["error"], seconds, said.get("facts"))
   finally:
     for worker in workers:
@@ -143,6 +148,8 @@ class Worker:
     self.settings, self.environment, self.answers = settings, environment, answers
     self.process: subprocess.Popen | None = None
     self.program = ""  # that it ran last
+    self.said: deque[str] = deque(maxlen=1)  # the last line that it wrote on standard error
+    self.hearing = threading.Thread(target=self._hear, daemon=True)
 
   def give(self, row: Row) -> None:
     """Has it run a cell."""
@@ -150,12 +157,14 @@ class Worker:
       self.process = subprocess.Popen(
         [sys.executable, "-m", "jaxnets", "sweep", f"--workdir={self.settings.workdir}",
          "--worker", *self.settings.flags],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # Small programs too are read from the cache rather than compiled again.
-        env={"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"} | os.environ | self.environment,
+        env={"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"} | os.environ | self.environment
+        | {"PYTHONPATH": _path()},
         start_new_session=True,  # Ctrl-C is ours to pass on
       )  # fmt: skip
       threading.Thread(target=self._listen, daemon=True).start()
+      self.hearing.start()
     assert self.process.stdin is not None
     self.program = row["program"]
     with contextlib.suppress(BrokenPipeError):  # its end is on its way through `_listen`
@@ -175,6 +184,16 @@ class Worker:
     with contextlib.suppress(BrokenPipeError):
       self.process.stdin.close()
     self.process.wait()
+
+  def last_words(self) -> str:
+    """The last line that it wrote on standard error, once it has ended."""
+    self.hearing.join(timeout=1.0)
+    return self.said[0].strip() if self.said else ""
+
+  def _hear(self) -> None:
+    assert self.process is not None
+    assert self.process.stderr is not None
+    self.said.extend(line for line in self.process.stderr if line.strip())
 
   def _listen(self) -> None:
     assert self.process is not None
@@ -200,12 +219,23 @@ def _died(worker: Worker, row: Row, workdir: Path, seconds: float, halted: bool)
   code = worker.process.returncode
   if halted:
     return Outcome(row, "interrupted", "", seconds)
-  text = f"the process ended with exit code {code}"
+  text = f"the process ended with exit code {code}: {worker.last_words()}"
   if code < 0:
     text = f"the process was killed by {signal.Signals(-code).name}"
     if code == -signal.SIGKILL:
       text += "\nBy the system when memory ran out? See --jobs, and cost --fits"
-  folder = workdir / row["folder"]
-  folder.mkdir(parents=True, exist_ok=True)
-  runs.end(folder, "failed", 128 - code if code < 0 else code, text)
+  note_failure(workdir / row["folder"], 128 - code if code < 0 else code, text)
   return Outcome(row, "failed", text, seconds)
+
+
+def note_failure(folder: Path, code: int, text: str) -> None:
+  """Notes in its folder that a run failed, unless it said itself how it ended."""
+  if runs.read_run(folder).state in ("waiting", "interrupted") and not runs.is_locked(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    runs.end(folder, "failed", code, text)
+
+
+def _path() -> str:
+  """PYTHONPATH with the package that is running, wherever the command was given."""
+  own = str(Path(runs.__file__).parents[1])
+  return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])

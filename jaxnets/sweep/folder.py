@@ -37,11 +37,10 @@ def write(workdir: Path, spec: str, question: str, base: Config, cells: Sequence
 
   A cell that an earlier command named otherwise keeps its folder: finished cells never run twice.
   """
-  workdir.mkdir(parents=True, exist_ok=True)
   with _locked(workdir):
-    before = read_json(workdir / NAME) or {}
-    kept = {row["hash"]: row for row in before.get("cells", [])}
-    base_json = before.get("base") or configuration.to_json(base)
+    before = read(workdir) if is_sweep(workdir) else None
+    kept = {row["hash"]: row for row in before.cells} if before else {}
+    base_json = before.base if before else configuration.to_json(base)
     ours = {}
     for cell in cells:
       own = configuration.to_json(cell.config)
@@ -73,9 +72,11 @@ def read(workdir: Path) -> Sweep:
   values = read_json(workdir / NAME)
   if values is None:
     raise ConfigError(f"{workdir} holds no sweep (no {NAME})\nMake one: python launch.py sweep ...")
-  if values.get("schema") != SCHEMA:
+  schema = values.get("schema") if isinstance(values, dict) else None
+  if schema != SCHEMA:
     raise ConfigError(
-      f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}"
+      f"{workdir}/{NAME} has schema {schema}; this version reads {SCHEMA}\n"
+      "Use another --workdir, or the version that made it"
     )
   keys = ("spec", "question", "command", "base", "cells")
   return Sweep(workdir, *(values[key] for key in keys))
@@ -116,7 +117,18 @@ def is_sweep(workdir: Path) -> bool:
 
 @contextlib.contextmanager
 def _locked(workdir: Path) -> Iterator[None]:
-  """Waits for other commands that write sweep.json."""
-  with open(workdir / ".sweep-lock", "w") as file:
+  """Makes the folder, and waits for other commands that write sweep.json.
+
+  Raises:
+    ConfigError: it cannot be written.
+  """
+  with contextlib.ExitStack() as held:
+    try:
+      workdir.mkdir(parents=True, exist_ok=True)
+      file = held.enter_context(open(workdir / ".sweep-lock", "w"))
+    except OSError as error:
+      raise ConfigError(
+        f"cannot write to --workdir={workdir}: {error.strerror}\nUse another --workdir"
+      ) from error
     fcntl.flock(file, fcntl.LOCK_EX)
     yield

@@ -34,9 +34,13 @@ class Matched(NamedTuple):
 
 def sweep(key: str, values: Iterable[Any]) -> Cells:
   """A cell for each value of a key."""
+  if not isinstance(values, Iterable) or isinstance(values, str):
+    raise ConfigError(
+      f'sweep("{key}", {values!r}) needs a list of values\nFor one: fixed(key, value)'
+    )
   cells = [{_plain(key): value} for value in values]
   if not cells:
-    raise ConfigError(f'sweep("{key}", ...) has no values')
+    raise ConfigError(f'sweep("{key}", []) has no values\nLeave it out, or give it some')
   return cells
 
 
@@ -58,7 +62,7 @@ def product(parts: Sequence[Cells]) -> Cells:
 def zipit(parts: Sequence[Cells]) -> Cells:
   """The first cells of all parts together, the second ones, ...; parts of one cell are repeated."""
   lengths = {len(part) for part in parts} - {1}
-  if len(lengths) > 1:
+  if len(lengths) > 1 or 0 in lengths:
     raise ConfigError(f"zipit needs parts of one length, not {sorted(map(len, parts))}")
   count = max(map(len, parts), default=0)
   return [_merge([part[i % len(part)] for part in parts]) for i in range(count)]
@@ -110,6 +114,8 @@ def matched(
     if not key.startswith("net."):
       raise ConfigError(f'matched solves an axis of the net, such as "net.width", not "{key}"')
   ((quantity, target),) = targets
+  if not isinstance(target, int | float | Mapping):
+    raise ConfigError(f"{quantity} (={target!r}) must be a number, or overrides such as {{}}")
   if isinstance(target, Mapping):
     target = tuple((_plain(key), value) for key, value in target.items())
   return [{axis: Matched(quantity, target, tolerance, then)}]
@@ -123,6 +129,8 @@ def plain(cells: Any) -> Cells:
   for cell in cells:
     if not isinstance(cell, Mapping):
       raise ConfigError(f"get_sweep returned a list with {cell!r} in it; each must be a dict")
+    if not all(isinstance(key, str) for key in cell):
+      raise ConfigError(f"get_sweep returned {cell!r}; its keys must be fields, as net.depth")
   return [{_plain(key): value for key, value in cell.items()} for cell in cells]
 
 

@@ -92,10 +92,12 @@ def seconds_of(config: Config, probe: Probe) -> float:
 
 
 def total_seconds(cells: Sequence[Cell], probes: Mapping[str, Probe], jobs: int) -> float:
-  """Predicted time of a sweep: the cells are given out as `dispatch.local` does."""
+  """Predicted time of the cells with a probe, given out as `dispatch.local` does."""
   free = [STARTING] * jobs
   ran = [""] * jobs
-  waiting = sorted(cells, key=lambda cell: list(probes).index(cell.program))
+  order = list(probes)
+  timed = [cell for cell in cells if cell.program in probes]
+  waiting = sorted(timed, key=lambda cell: order.index(cell.program))
   while waiting:
     worker = free.index(min(free))
     own = [c for c in waiting if c.program == ran[worker]]

@@ -10,12 +10,15 @@ from jaxnets.errors import ConfigError
 _ASK = "import json, jax; print(json.dumps([jax.default_backend(), jax.device_count()]))"
 
 
-def environments(jobs: int | None, threads: int | None = None) -> list[dict[str, str]]:
+def environments(
+  jobs: int | None, threads: int | None = None, cells: int = sys.maxsize
+) -> list[dict[str, str]]:
   """Environment variables for each worker at a time.
 
   Args:
     jobs: workers; when None one for each GPU, one for all TPU chips, or one for each core.
     threads: of a worker on a CPU; when None the cores are divided.
+    cells: no more workers than these.
 
   Raises:
     ConfigError: more workers than GPUs.
@@ -26,7 +29,7 @@ def environments(jobs: int | None, threads: int | None = None) -> list[dict[str,
   else:
     platform, count = _devices()
   if platform == "gpu":
-    jobs = jobs or count
+    jobs = min(jobs or count, cells)
     if jobs > count:
       raise ConfigError(f"--jobs={jobs}, but there are {count} GPUs; one job has one GPU or more")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -34,7 +37,7 @@ def environments(jobs: int | None, threads: int | None = None) -> list[dict[str,
     return [{"CUDA_VISIBLE_DEVICES": ",".join(names[i::jobs])} for i in range(jobs)]
   if platform == "tpu":
     return [{}]
-  jobs = jobs or cores
+  jobs = min(jobs or cores, cells)
   share = str(threads or max(1, cores // jobs))
   return [{"OMP_NUM_THREADS": share, "NPROC": share}] * jobs
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxnets import runs
-from jaxnets.errors import ConfigError, JaxnetsError
+from jaxnets.errors import ConfigError, DivergedError, JaxnetsError
 from jaxnets.sweep import folder
 
 log = logging.getLogger("jaxnets")
@@ -29,6 +29,7 @@ def run_cell(
   data_dir: str | None,
   said_to: Callable[[Path], contextlib.AbstractContextManager[None]],
   track: Sequence[str] = (),
+  again: bool = False,
 ) -> dict[str, Any]:
   """Trains one cell in its run folder, from where it was left; the summary.
 
@@ -38,6 +39,7 @@ def run_cell(
     data_dir: where prepared datasets are.
     said_to: sends the log to a file.
     track: trackers that are told too.
+    again: whether a cell that failed or diverged before is run once more.
 
   Raises:
     ElsewhereError: the folder is held by another process.
@@ -54,6 +56,11 @@ def run_cell(
         raise ElsewhereError from None
       raise
     summary = finished(workdir, config)
+    before = runs.read_run(workdir)
+    if before.state in ("failed", "diverged") and not again:  # in another command meanwhile
+      raise (
+        DivergedError(before.error) if before.state == "diverged" else JaxnetsError(before.error)
+      )
     if summary is None:
       held.enter_context(said_to(workdir / "log.txt"))
       try:

@@ -75,7 +75,7 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
   check_divisible(config, len(jax.devices()))
   fingerprint = data.info(config.data.name, data_dir).fingerprint
   shared = _build(json.dumps(to_json(program(config))), data_dir, fingerprint)
-  if config.optim.schedule == "plateau" and config.eval.every > shared.steps:
+  if config.optim.schedule == "plateau" and config.eval.every >= shared.steps:
     raise ConfigError(
       f"eval.every (={config.eval.every}) must be less than the run's {shared.steps} steps with "
       "optim.schedule=plateau, which follows the evaluations"

@@ -115,7 +115,7 @@ def train(
       number, last = stopped(), step == experiment.steps
       save = step % config.checkpoint_every == 0 or last or bool(number)
       evaluates = step % every == 0 and not last and experiment.validation is not None
-      if step % config.log_every == 0 or save or evaluates:
+      if step % config.log_every == 0 or step == ending(experiment.steps) or save or evaluates:
         row = training_row(experiment, state, step, pending, checkpoints.steps())
         seconds, since, pending = time.monotonic() - since, time.monotonic(), []
         row["images_per_second"] = round(row["count"] / seconds, 1)
@@ -243,7 +243,7 @@ def summarise(
     metrics |= {f"{split}_{name}": value for name, value in scores.items()}
     record({"step": int(state.step), "split": split, **scores})
   if first:
-    metrics |= last_training(workdir)
+    metrics |= last_training(workdir, experiment.steps)
   summary = {
     "state": "done",
     "step": int(state.step),
@@ -259,10 +259,26 @@ def summarise(
   return summary
 
 
-def last_training(workdir: Path) -> dict[str, float | int]:
-  """The means over the last logged steps, on training images as they were augmented."""
-  row = [row for row in runs.read_metrics(workdir) if row["split"] == "train"][-1]
-  return {f"train_{name}": row[name] for name in ("loss", "top1", "count")}
+def ending(steps: int) -> int:
+  """The step after which the last tenth of a run begins; a row of metrics ends with it."""
+  return steps - max(1, steps // 10)
+
+
+def last_training(workdir: Path, steps: int) -> dict[str, float | int]:
+  """The means over the last tenth of the steps, on training images as they were augmented.
+
+  However the run was logged, evaluated, saved or stopped on its way.
+  """
+  rows = [
+    row for row in runs.read_metrics(workdir)
+    if row["split"] == "train" and row["step"] > ending(steps)
+  ]  # fmt: skip
+  count = sum(row["count"] for row in rows)
+  means = {
+    f"train_{name}": round(sum(row[name] * row["count"] for row in rows) / count, 10)
+    for name in ("loss", "top1")
+  }
+  return {**means, "train_count": count}
 
 
 @contextlib.contextmanager

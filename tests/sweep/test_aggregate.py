@@ -71,6 +71,46 @@ def test_fields_that_are_not_grouped_by_are_pooled_and_named(tmp_path):
   assert other.values == pytest.approx({0: 0.6, 1: 0.7})
 
 
+def test_a_seed_of_which_a_pooled_run_is_not_done_is_left_out(tmp_path):
+  overrides = grid.product([
+    grid.sweep("net.depth", [8, 14]), grid.sweep("optim.lr", [0.1, 0.2]), grid.seeds(2)
+  ])  # fmt: skip
+  values = [0.1, 0.2, 0.3, None, 0.5, 0.6, 0.7, 0.8]
+  plant(tmp_path, overrides, values, states=["done"] * 3 + ["diverged"] + ["done"] * 4)
+  one, other = compared(tmp_path, by=["net.depth"])
+  assert one.values == pytest.approx({0: 0.2})
+  assert other.difference.n == 1
+  assert aggregate.count(one.group, "diverged") == 1
+
+
+def test_protocols_that_mix_inside_groups_are_no_ranking_either(tmp_path):
+  overrides = grid.product([grid.sweep("net.depth", [8, 14]), grid.sweep("train.ema", [0.0, 0.9])])
+  plant(tmp_path, overrides, [0.1, 0.2, 0.3, 0.4], protocol=["plain", "ema"] * 2)
+  with pytest.raises(ConfigError, match="several protocols"):
+    compared(tmp_path, by=["net.depth"])
+
+
+def test_cells_that_never_began_are_in_their_group(tmp_path):
+  found = plant(tmp_path, grid.sweep("net.depth", [8, 14]), [0.8, None])
+  (tmp_path / found[1].folder / "config.json").unlink()
+  _, second = compared(tmp_path)
+  assert second.group.axes == {"net.depth": 14}
+  assert (second.summary, aggregate.count(second.group, "failed")) == (None, 1)
+
+
+def test_fields_of_one_name_stay_apart(tmp_path, capsys):
+  overrides = grid.product([
+    grid.sweep("net.name", ["cifar_resnet20", "cifar_resnet32"]),
+    grid.sweep("optim.name", ["sgd", "adamw"]),
+  ])  # fmt: skip
+  plant(tmp_path, overrides, [0.1, 0.2, 0.3, 0.4])
+  assert main(["launch.py", "compare", str(tmp_path), "--format=json"]) == 0
+  rows = json.loads(capsys.readouterr().out)
+  assert {(row["net.name"], row["optim.name"]) for row in rows} == {
+    (net, rule) for net in ("cifar_resnet20", "cifar_resnet32") for rule in ("sgd", "adamw")
+  }
+
+
 def test_two_protocols_are_no_ranking(tmp_path):
   plant(tmp_path, grid.sweep("net.depth", [8, 14]), [0.8, 0.9], protocol=["one view", "ten views"])
   with pytest.raises(ConfigError, match=r"several protocols \(one view; ten views\)"):

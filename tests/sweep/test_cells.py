@@ -123,6 +123,22 @@ def test_an_ablation_across_families_begins_with_the_one_and_ends_with_the_other
   assert any(cell.config.net.name == "alexnet" and not cell.config.net.lrn for cell in found)
 
 
+def test_the_length_of_a_run_is_one_axis_of_an_ablation():
+  first = tiny_config()
+  second = tiny_config(train__steps=0, train__epochs=2.0, optim__lr=0.2)
+  found = resolve(cells.ablate(first, second), first)
+  lengths = [(c.config.train.steps, c.config.train.epochs, c.config.optim.lr) for c in found]
+  assert sorted(lengths) == [(0, 2.0, 0.05), (0, 2.0, 0.2), (8, 0.0, 0.05), (8, 0.0, 0.2)]
+
+
+def test_a_second_axis_that_the_cell_sets_is_refused():
+  overrides = grid.product([
+    grid.sweep("net.depth", [8, 14]), grid.matched("net.width", macs={}, then="net.depth")
+  ])  # fmt: skip
+  with pytest.raises(ConfigError, match="net.depth cannot be solved"):
+    resolve(overrides)
+
+
 def test_nothing_to_ablate_is_told():
   with pytest.raises(ConfigError, match="nothing to ablate"):
     cells.ablate(tiny_config(), tiny_config())

@@ -172,12 +172,12 @@ def test_shards_are_the_whole_and_hours_end(tmp_path):
 
 def test_forty_cells_of_rates_decays_and_seeds_compile_one_train_step(tmp_path):
   grids = ("--grid=optim.weight_decay=0.0,1e-4,1e-3,1e-2", "--config.train.steps=2")
-  process = start(tmp_path / "runs", *grids, "--seeds=2:7", spec="tests/sweep/grids.py",
+  process = start(tmp_path / "runs", *grids, "--seeds=0:5", spec="tests/sweep/grids.py",
                   JAX_COMPILATION_CACHE_DIR=str(tmp_path / "cache"))  # fmt: skip
   _out, err = process.communicate(timeout=300)
   assert process.returncode == 0, err
   assert "40 cells, 1 programs to compile" in err
-  assert "1 train steps were compiled" in err
+  assert "1 train steps were compiled by this command" in err
   ways = [r.record["compile"]["how"] for _, r in folder.runs_of(folder.read(tmp_path / "runs"))]
   assert ways.count("compiled") == 1
   assert ways.count("cache") <= 1  # the other worker's
@@ -197,7 +197,9 @@ def test_fail_fast_ends_with_the_first_failure(tmp_path):
   [
     (("--grid=net.dpeth=8,14",), 2, 'Did you mean "net.depth"'),
     (("--grid=net.depth=8,9",), 2, "cell 2 of 8 (lr=0.05,seed=0,depth=9): net.depth (=9)"),
-    (("--grid=seed=1,2",), 2, "are the same run"),
+    (("--grid=seed=1,2",), 2, "sets seed already"),
+    (("--probe=5",), 2, "Add --dry_run"),
+    (("--shard=1/5",), 2, "has no cell"),
     (("--grid=net.depth",), 2, "KEY=VALUE"),
     (("--seeds=3:1",), 2, "--seeds=3:1 must be a range"),
     (("--shard=3/2",), 2, "--shard=3/2 must be i/n"),
@@ -222,3 +224,11 @@ def test_a_run_and_a_sweep_do_not_share_a_folder(tmp_path, finished):
     cwd=ROOT, text=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
   )  # fmt: skip
   assert (done.returncode, "holds a sweep" in done.stderr) == (2, True)
+
+
+def test_a_worker_that_cannot_start_tells_why(tmp_path):
+  code, out, err = sweep(tmp_path, "--jobs=1", JAX_PLATFORMS="cpu", OMP_NUM_THREADS="1",
+                         PYTHONSTARTUP="", JAXNETS_KERNELS="nonsense")  # fmt: skip
+  assert code in (2, 5), err
+  assert "nonsense" in out + err
+  assert "Traceback" not in out + err

@@ -35,6 +35,17 @@ def test_the_run_folder_says_what_happened(finished):
   assert len(summary["params_sha256"]) == 64
 
 
+def test_the_training_accuracy_is_of_the_last_tenth_however_the_run_was_watched(tmp_path):
+  seen = []
+  for i, every in enumerate((1, 7, 50)):
+    (tmp_path / str(i)).mkdir()
+    c = tiny_config(train__steps=30, train__log_every=every, train__checkpoint_every=11 + i)
+    metrics = loop.fit(c, tmp_path / str(i))["metrics"]
+    seen.append([metrics[f"train_{name}"] for name in ("loss", "top1", "count")])
+  assert seen[0] == seen[1] == seen[2]
+  assert seen[0][2] == 3 * 32
+
+
 def test_every_image_of_a_split_is_counted_once(finished):
   _, _, summary = finished
   metrics = summary["metrics"]
@@ -54,7 +65,7 @@ def test_rows_of_metrics_cover_every_step_once(finished):
   _, workdir, _ = finished
   rows = [r for r in runs.read_metrics(workdir) if r["split"] == "train"]
   assert sum(r["count"] for r in rows) == 8 * 32
-  assert [r["step"] for r in rows] == [2, 3, 4, 6, 8]
+  assert [r["step"] for r in rows] == [2, 3, 4, 6, 7, 8]
 
 
 def test_the_validation_images_are_not_trained_on():

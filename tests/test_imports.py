@@ -23,8 +23,10 @@ BELOW = {
   "data": set(),
   "train": {"kernels", "memory", "nets", "data", "cost", "config", "fields", "runs"},
   "sweep": {"train", "nets", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
+  "report": {"sweep", "config", "runs"},
   "claims": {"cost", "nets"},
   "cli": {
+    "report",
     "sweep",
     "experiment",
     "claims",
@@ -51,6 +53,7 @@ FENCES = {
   "absl": ("jaxnets/cli/", "jaxnets/data/batches.py"),
   "sklearn": ("jaxnets/classical/",),
   "matplotlib": ("jaxnets/report/",),
+  "jinja2": ("jaxnets/report/",),
   "tensorflow": (),
   "clu": (),
   "torch": (),

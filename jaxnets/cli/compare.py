@@ -40,7 +40,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   if not paths:
     raise ConfigError("which runs?\nFor example python launch.py compare runs/degradation")
   groups = aggregate.group(aggregate.read(paths), values.by)
-  groups = _with_baseline(groups, values.baseline)
+  groups = aggregate.with_baseline(groups, values.baseline)
   found = aggregate.compare(groups, values.metric, mixed=values.mixed_protocols)
   share = aggregate.is_share(values.metric)
   unit = 100 if share and values.format != "json" else 1
@@ -128,29 +128,6 @@ def notes(found: list[Any], metric: str) -> list[str]:
       "part of the spread over seeds"
     )
   return lines
-
-
-def _with_baseline(groups: list[Any], text: str | None) -> list[Any]:
-  """The groups with the one that `text` names first."""
-  if not text:
-    return groups
-  wanted = {word.partition("=")[0]: word.partition("=")[2] for word in text.split(",")}
-  fits = [
-    one for one in groups
-    if all(
-      any(key in (k, k.rpartition(".")[2]) and str(_plain(v)).lower() == value.lower()
-          for k, v in one.axes.items())
-      for key, value in wanted.items()
-    )
-  ]  # fmt: skip
-  if len(fits) != 1:
-    from jaxnets.sweep import aggregate
-
-    raise ConfigError(
-      f"--baseline={text} fits {len(fits)} groups, not one\n"
-      f"Groups: {'; '.join(aggregate.label(one.axes) for one in groups[:8])}"
-    )
-  return [fits[0], *(one for one in groups if one is not fits[0])]
 
 
 def _is_sampled(metric: str) -> bool:

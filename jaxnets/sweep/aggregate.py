@@ -160,6 +160,31 @@ def by_seed(one: Group, metric: str) -> dict[int, float]:
   return {seed: math.fsum(some) / len(some) for seed, some in sorted(found.items())}
 
 
+def with_baseline(groups: Sequence[Group], text: str | None) -> list[Group]:
+  """The groups with the one first that `text` names: "depth=20,shortcut=A".
+
+  Raises:
+    ConfigError: no group is named so, or several.
+  """
+  if not text:
+    return list(groups)
+  wanted = [word.partition("=")[::2] for word in text.split(",")]
+  fits = [one for one in groups if all(_has(one, key, value) for key, value in wanted)]
+  if len(fits) != 1:
+    raise ConfigError(
+      f"--baseline={text} fits {len(fits)} groups, not one\n"
+      f"Groups: {'; '.join(label(one.axes) for one in groups[:8])}"
+    )
+  return [fits[0], *(one for one in groups if one is not fits[0])]
+
+
+def _has(one: Group, key: str, value: str) -> bool:
+  return any(
+    key in (name, name.rpartition(".")[2]) and _text(own).lower() == value.lower()
+    for name, own in one.axes.items()
+  )
+
+
 def count(one: Group, state: str) -> int:
   """Runs of the group in a state."""
   return sum(run.state == state for run in one.runs)

@@ -1,0 +1,204 @@
+"""All that a report says, as numbers: runs in groups, their comparison, the verdict. Pure but for
+reading the run folders.
+"""
+
+import statistics as plain
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxnets.report import axes, verdict, words
+from jaxnets.report.verdict import DepthChange, Verdict
+from jaxnets.runs import Run
+from jaxnets.sweep import aggregate, folder, statistics
+from jaxnets.sweep.aggregate import Compared, Group
+from jaxnets.sweep.folder import Sweep
+from jaxnets.sweep.keys import shorten
+from jaxnets.sweep.statistics import Summary
+
+LEVEL = 0.95
+
+
+class Source(NamedTuple):
+  """The folders that a report is made of."""
+
+  names: list[str]  # of the folders; where they lie is no matter of the report
+  sweeps: list[Sweep]
+  runs: list[Run]  # each once
+
+
+class Content(NamedTuple):
+  """A report's numbers. Lists that belong to groups are in the order of `found`."""
+
+  source: Source
+  metric: str  # of summary.json
+  share: bool  # whether it is a share of images, told in percent
+  level: float  # of the intervals
+  names: dict[str, str]  # of the dotted config keys that tell the groups apart
+  found: list[Compared]  # the baseline first
+  labels: list[str]
+  train: list[Summary | None]  # the same quantity on the training images
+  seconds: list[float | None]  # mean wall time of the runs that are done
+  verdict: Verdict
+  depth: list[DepthChange]
+  notes: list[str]
+
+  @property
+  def keys(self) -> list[str]:
+    """The keys alone."""
+    return list(self.names)
+
+  @property
+  def groups(self) -> list[Group]:
+    """The groups without their numbers."""
+    return [one.group for one in self.found]
+
+
+def read(paths: Iterable[Path]) -> Source:
+  """The sweeps and runs in some folders.
+
+  Raises:
+    ConfigError: a folder without any.
+  """
+  paths = list(paths)
+  sweeps = [folder.read(path) for path in paths if folder.is_sweep(path)]
+  return Source([path.resolve().name for path in paths], sweeps, aggregate.read(paths))
+
+
+def gather(source: Source, groups: Sequence[Group], metric: str, *, mixed: bool = False) -> Content:
+  """Everything that the report says of the groups.
+
+  Args:
+    source: where the groups' runs are from.
+    groups: the first is the baseline.
+    metric: of summary.json, such as "test_top1".
+    mixed: whether numbers of several protocols may stand together.
+
+  Raises:
+    ConfigError: as `aggregate.compare`, but for runs of which none is done yet.
+  """
+  if any(run.summary for one in groups for run in one.runs):
+    found = aggregate.compare(groups, metric, level=LEVEL, mixed=mixed)
+  else:
+    found = [Compared(one, {}, None, None, None, 0, "") for one in groups]
+  keys = axes.shown(groups, (k for s in source.sweeps for row in s.cells for k in row["overrides"]))
+  labels = [axes.named(one, keys) or "the runs" for one in groups]
+  train = f"train_{metric.rpartition('_')[2]}"
+  return Content(
+    source, metric, aggregate.is_share(metric), LEVEL, shorten(keys), found, labels,
+    [_summary(one, train) for one in groups],
+    [_mean(run.seconds for run in one.runs if run.state == "done") for one in groups],
+    verdict.judge(found, labels, metric, LEVEL),
+    verdict.depth_changes(groups, keys, metric, LEVEL),
+    [*notes(found, keys, metric), *_code_notes(source.runs)],
+  )  # fmt: skip
+
+
+def notes(found: Sequence[Compared], keys: Sequence[str], metric: str) -> list[str]:
+  """What has to be known to read the results table."""
+  lines = [
+    "Mean ± sample standard deviation over seeds (n - 1 in the denominator); intervals are 95 % "
+    "t intervals of the mean."
+  ]
+  if any(one.difference for one in found[1:]):
+    lines.append(
+      "Delta: mean of the paired differences from group 1 on common seeds, with its 95 % t "
+      "interval; p: two-sided paired t test, corrected for all rows (Holm)."
+    )
+  if any(len(one.values) == 1 for one in found):
+    lines.append(f"{words.DAGGER} One seed: no spread, no interval, no verdict.")
+  if any(len(one.values) > 1 and one.summary and not one.summary.std for one in found):
+    lines.append("A spread of zero over several seeds allows no interval and no test.")
+  pooled = sorted({key for one in found for key in one.group.pooled})
+  if pooled:
+    lines.append(f"Each group is a mean over {words.listed(pooled)} too, which differ inside it.")
+  follow = sorted({key for one in found for key in one.group.axes} - set(keys))
+  if follow:
+    lines.append(f"Differ along with the groups and are not shown: {', '.join(follow)}.")
+  lines += _protocol_notes(found, metric)
+  return lines
+
+
+def lost(content: Content) -> list[Run]:
+  """The runs that are not done, those that diverged or failed first."""
+  order = ("diverged", "failed", "interrupted", "running", "waiting")
+  some = [run for run in content.source.runs if run.state != "done"]
+  return sorted(some, key=lambda run: (order.index(run.state), run.folder.name))
+
+
+def questions(content: Content) -> list[str]:
+  """What the sweeps asked, each once."""
+  return list(
+    dict.fromkeys(s.question.strip() for s in content.source.sweeps if s.question.strip())
+  )
+
+
+def seeds(content: Content) -> list[int]:
+  """All seeds of the runs."""
+  found = {run.config.get(aggregate.SEED) for run in content.source.runs}
+  return sorted(seed for seed in found if seed is not None)
+
+
+def environments(content: Content) -> list[dict[str, Any]]:
+  """What the runs ran on, with how many ran there."""
+  fields = {"jaxnets": "jaxnets", "code hash": "code", "python": "python", "jax": "jax",
+            "devices": "devices", "hosts": "hosts", "kernels": "kernels", "threads": "threads",
+            "data fingerprint": "data_fingerprint"}  # fmt: skip
+  counts: dict[tuple[str, ...], int] = {}
+  for run in content.source.runs:
+    if run.record:
+      row = tuple(str(run.record.get(name, "")) for name in fields.values())
+      counts[row] = counts.get(row, 0) + 1
+  return [
+    {**dict(zip(fields, row, strict=True)), "runs": n}
+    for row, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+  ]
+
+
+def total_seconds(content: Content) -> float:
+  """Wall time of all runs that ended, those that diverged or failed too."""
+  return sum(run.seconds for run in content.source.runs if run.seconds is not None)
+
+
+def _code_notes(runs: Sequence[Run]) -> list[str]:
+  codes = {str(run.record["code"]) for run in runs if run.record.get("code")}
+  if len(codes) < 2:
+    return []
+  return [f"The runs are of {len(codes)} versions of the code; their hashes are listed below."]
+
+
+def _protocol_notes(found: Sequence[Compared], metric: str) -> list[str]:
+  lines = []
+  protocols = sorted({one.protocol for one in found if one.protocol})
+  if protocols:
+    images = sorted({one.images for one in found if one.images})
+    over = f", over {' or '.join(f'{n:,}' for n in images)} images" if images else ""
+    lines.append(f"Protocol: {'; '.join(protocols)}{over}.")
+  if len(protocols) > 1:
+    lines.append("These protocols are not the same, so the numbers are no ranking.")
+  means = [one.summary.mean for one in found if one.summary and one.images]
+  if aggregate.is_share(metric) and means:
+    noise = max(
+      statistics.standard_error_of_test_set(one.summary.mean, one.images)
+      for one in found if one.summary and one.images
+    )  # fmt: skip
+    lines.append(
+      f"The choice of these images alone moves an accuracy by a standard error of up to "
+      f"{words.number(noise, True)} points, for all runs alike: no part of the spread over seeds."
+    )
+  if metric.startswith("test_"):
+    lines.append(
+      "Train accuracy and loss are means over the last tenth of the steps: of augmented images, in "
+      "training mode."
+    )
+  return lines
+
+
+def _summary(one: Group, metric: str) -> Summary | None:
+  values = aggregate.by_seed(one, metric)
+  return statistics.summarise(values.values(), LEVEL) if values else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+  known = [value for value in values if value is not None]
+  return plain.fmean(known) if known else None

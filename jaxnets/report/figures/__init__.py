@@ -1,0 +1,125 @@
+"""The figures: each module draws one from the report's numbers, or None where it has none to draw.
+
+Only here is matplotlib imported, its object interface alone: no global figure, and the user's
+settings stay as they are.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+from matplotlib import style as styles
+from matplotlib.figure import Figure
+
+from jaxnets.report import words
+from jaxnets.report.content import Content
+from jaxnets.report.figures import curves, depth, pareto, style, sweep
+
+DOTS_PER_INCH = 200  # of the PNG
+PIXELS = 1.9  # of the page for a point of a figure, so that its letters are as large as the text's
+
+
+class Drawing(NamedTuple):
+  """A figure in all its formats."""
+
+  name: str  # of its files
+  title: str
+  caption: str
+  files: dict[str, bytes]  # by extension
+  inline: str  # the SVG as an element for a page, every id its own
+
+
+class Kind(NamedTuple):
+  """What can be drawn."""
+
+  name: str
+  title: str
+  draw: Callable[[Content], Figure | None]
+  caption: str
+
+
+KINDS = (
+  Kind(
+    "depth", "Depth against error", depth.draw,
+    "Final error of the nets by depth, on training and held-out images. Lines join means; each dot "
+    "is one seed. Worse training error with depth is degradation; worse held-out error alone is "
+    "over-fitting.",
+  ),
+  Kind(
+    "curves", "Learning curves", curves.draw,
+    "Thick: held-out images; thin and dashed: training. Lines are means over seeds; with fewer "
+    "than five seeds the band spans the least and the most and each seed is drawn, otherwise it is "
+    "the 95 % t interval of the mean. Dotted lines that end in a cross are runs that are not done. "
+    "The vertical axis is cut to the values after the first quarter of the steps.",
+  ),
+  Kind(
+    "pareto", "Accuracy against cost", pareto.draw,
+    "Mean result by multiply-adds of one image. A bubble's area is proportional to the parameters, "
+    "grey bars are 95 % intervals, the dashed steps join the groups that no cheaper one beats.",
+  ),
+  Kind(
+    "sweep", "The whole sweep", sweep.draw,
+    "The result over the axes of the sweep. Dots are single seeds, bars 95 % intervals; hatched "
+    "cells and dotted lines have no finished run; † marks a single seed.",
+  ),
+)  # fmt: skip
+
+
+def draw(content: Content) -> list[Drawing]:
+  """All figures that the runs have numbers for."""
+  drawings = []
+  for kind in KINDS:
+    settings = style.SETTINGS | {"svg.hashsalt": f"jaxnets {kind.name}"}
+    with styles.context(["default", settings]), warnings.catch_warnings():
+      # A config may hold any letter; one that the font lacks is drawn as a box.
+      warnings.filterwarnings("ignore", message="Glyph .* missing")
+      figure = kind.draw(content)
+      if figure is None:
+        continue
+      # Laid out once, so that all formats show the same.
+      figure.draw_without_rendering()
+      figure.set_layout_engine("none")
+      files = {form: _saved(figure, form) for form in ("svg", "png", "pdf")}
+    inline = _inline(files["svg"].decode(), kind.name, _description(kind, content))
+    drawings.append(Drawing(kind.name, kind.title, kind.caption, files, inline))
+  return drawings
+
+
+def _saved(figure: Figure, form: str) -> bytes:
+  """The figure's file, without dates or versions: the same runs give the same bytes."""
+  nothing = {
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+  }
+  out = io.BytesIO()
+  figure.savefig(out, format=form, dpi=DOTS_PER_INCH, metadata=nothing[form], facecolor="white")
+  return out.getvalue()
+
+
+def _inline(svg: str, name: str, description: str) -> str:
+  """The <svg> element alone, its ids prefixed so that several stand on one page."""
+  from markupsafe import escape
+
+  svg = svg[svg.index("<svg") :]
+  svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+  svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+  svg = re.sub(r'\bid="', f'id="{name}-', svg)
+  svg = re.sub(r'href="#', f'href="#{name}-', svg)
+  svg = svg.replace("url(#", f"url(#{name}-")
+  points = float(re.findall(r'width="([\d.]+)pt"', svg)[0])
+  label = (
+    f'<svg role="img" aria-label="{escape(description)}" style="--wide:{PIXELS * points:.0f}px" '
+    'stroke-linejoin="round" '
+  )
+  return re.sub(r"\s*\n\s*", "\n", label + svg.removeprefix("<svg").lstrip())
+
+
+def _description(kind: Kind, content: Content) -> str:
+  """What who cannot see the figure has to know."""
+  groups = words.counted(len(content.found), "group")
+  return (
+    f"{kind.title}: {words.metric_name(content.metric)} of {groups}. {content.verdict.sentence}"
+  )

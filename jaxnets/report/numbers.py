@@ -1,0 +1,143 @@
+"""The report's numbers as JSON and as tidy rows: fractions, never percent; seconds; counts."""
+
+from typing import Any
+
+from jaxnets.report import content as contents
+from jaxnets.report import curves, words
+from jaxnets.report.content import Content
+from jaxnets.runs import Run
+from jaxnets.sweep import aggregate
+
+SCHEMA = 1
+
+
+def report(content: Content) -> dict[str, Any]:
+  """Everything that the text and the tables of the report say."""
+  states = [run.state for run in content.source.runs]
+  return {
+    "schema": SCHEMA,
+    "folders": content.source.names,
+    "questions": contents.questions(content),
+    "metric": content.metric,
+    "unit": "fraction" if content.share else "as logged",
+    "level": content.level,
+    "verdict": content.verdict._asdict(),
+    "axes": content.keys,
+    "groups": [group(content, i) for i in range(len(content.found))],
+    "depth_changes": [
+      one._asdict() | {"train": one.train._asdict(), "test": one.test._asdict()}
+      for one in content.depth
+    ],
+    "runs": {state: states.count(state) for state in words.STATES} | {"all": len(states)},
+    "not_done": [
+      {"run": run.folder.name, "state": run.state, "error": run.error,
+       "seed": run.config.get(aggregate.SEED)}
+      for run in contents.lost(content)
+    ],
+    "seeds": contents.seeds(content),
+    "seconds_of_all_runs": contents.total_seconds(content),
+    "environments": contents.environments(content),
+    "sweeps": [
+      {"spec": s.spec, "question": s.question, "command": s.command, "base": s.base}
+      for s in content.source.sweeps
+    ],
+    "notes": content.notes,
+  }  # fmt: skip
+
+
+def group(content: Content, i: int) -> dict[str, Any]:
+  """A group's numbers."""
+  one, train = content.found[i], content.train[i]
+  return {
+    "group": i + 1,
+    "label": content.labels[i],
+    "axes": one.group.axes,
+    "pooled": list(one.group.pooled),
+    "values_by_seed": {str(seed): value for seed, value in one.values.items()},
+    "summary": one.summary and one.summary._asdict(),
+    "train": train and train._asdict(),
+    "difference": one.difference and one.difference._asdict(),
+    "p_holm": one.p,
+    "params": aggregate.cost(one.group, "params"),
+    "macs": aggregate.cost(one.group, "macs"),
+    "mean_seconds": content.seconds[i],
+    "images": one.images,
+    "protocol": one.protocol,
+    "runs": {state: aggregate.count(one.group, state) for state in words.STATES},
+  }
+
+
+def summary_rows(content: Content) -> list[dict[str, Any]]:
+  """A row for each group, every number in a column of its own."""
+  rows = []
+  for i, one in enumerate(content.found):
+    summary, difference, train = one.summary, one.difference, content.train[i]
+    rows.append(
+      {
+        "group": i + 1,
+        **{key: words.value_of(one.group.axes[key]) for key in content.keys},
+        "n": len(one.values),
+        f"{content.metric}_mean": summary and summary.mean,
+        f"{content.metric}_std": summary and summary.std,
+        f"{content.metric}_low95": summary and summary.low,
+        f"{content.metric}_high95": summary and summary.high,
+        "delta_mean": difference and difference.mean,
+        "delta_low95": difference and difference.low,
+        "delta_high95": difference and difference.high,
+        "delta_pairs": difference and difference.n,
+        "p_uncorrected": difference and difference.p,
+        "p_holm": one.p,
+        f"train_{content.metric.rpartition('_')[2]}_mean": train and train.mean,
+        f"train_{content.metric.rpartition('_')[2]}_std": train and train.std,
+        "params": aggregate.cost(one.group, "params"),
+        "macs": aggregate.cost(one.group, "macs"),
+        "mean_seconds": content.seconds[i],
+        **{f"runs_{state}": aggregate.count(one.group, state) for state in words.STATES},
+      }
+    )
+  return rows
+
+
+def run_rows(content: Content) -> list[dict[str, Any]]:
+  """A row for each metric of each run; one without a value for a run that has no metrics."""
+  rows = []
+  for run, own in _placed(content):
+    metrics = {
+      name: value
+      for name, value in sorted(run.summary.get("metrics", {}).items())
+      if isinstance(value, int | float)
+    }
+    rows += [own | {"state": run.state, "seconds": run.seconds, "metric": name, "value": value}
+             for name, value in (metrics or {"": None}).items()]  # fmt: skip
+  return rows
+
+
+def curve_rows(content: Content) -> list[dict[str, Any]]:
+  """A row for each number that a run has logged."""
+  rows = []
+  for run, own in _placed(content):
+    for logged in curves.read(run):
+      place = own | {"split": logged["split"], "step": logged["step"]}
+      rows += [
+        place | {"metric": name, "value": value}
+        for name, value in logged.items()
+        if name not in ("step", "split") and isinstance(value, int | float)
+      ]
+  return rows
+
+
+def _placed(content: Content) -> list[tuple[Run, dict[str, Any]]]:
+  """Every run of a group with the columns that say where it belongs."""
+  return [
+    (
+      run,
+      {
+        "group": i + 1,
+        **{key: words.value_of(one.axes[key]) for key in content.keys},
+        "run": run.folder.name,
+        "seed": run.config.get(aggregate.SEED),
+      },
+    )
+    for i, one in enumerate(content.groups)
+    for run in one.runs
+  ]

@@ -121,7 +121,7 @@ def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
 
 def execute(spec: str) -> Config:
   """The config that the experiment file returns for its argument, locked, not yet checked."""
-  config = experiment.call(spec, "get_config")
+  config = experiment.config_of(spec)
   if not isinstance(config, ConfigDict):
     name = spec.partition(":")[0]
     raise ConfigError(f"{name}: get_config returned {type(config).__name__}, not a config")
@@ -146,8 +146,13 @@ def override(config: Config, key: str, value: Any) -> None:
 def rename_net(config: Config, name: str) -> None:
   """Makes `name` the config's net, with that net's own axes; those of the net before are gone."""
   if name != config.net.name:
-    with config.unlocked():
-      config.net = _section({"name": name, **nets.axes(name)})
+    use_net(config, name)
+
+
+def use_net(config: Config, name: str) -> None:
+  """Makes `name` the config's net, with that net's own axes, also where it was the net before."""
+  with config.unlocked():
+    config.net = _section({"name": name, **nets.axes(name)})
 
 
 def settle(config: Config, overridden: Iterable[str]) -> None:
@@ -247,15 +252,6 @@ def program(config: Config) -> Config:
     elif config.net.get("dropout"):
       one.net.dropout = 0.5
   return one.lock()
-
-
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """{"net": {"depth": 20}} of {"net.depth": 20}: the inverse of `flatten`."""
-  nested: dict[str, Any] = {}
-  for key, value in flat.items():
-    section, _, name = key.rpartition(".")
-    (nested.setdefault(section, {}) if section else nested)[name] = value
-  return nested
 
 
 def to_json(config: Config) -> dict[str, Any]:

@@ -39,6 +39,13 @@ class StoppedError(JaxnetsError):
     self.exit_code = exit_code
 
 
+def exit_code_of(error: BaseException) -> int:
+  """The exit code that the command line gives for an error."""
+  if isinstance(error, KeyboardInterrupt):
+    return 130
+  return error.exit_code if isinstance(error, JaxnetsError) else 1
+
+
 def did_you_mean(got: str, choices: Iterable[str]) -> str:
   """' Did you mean "x"?' for the nearest of `choices`, or '' when nothing is near."""
   near = difflib.get_close_matches(got, list(choices), n=1, cutoff=0.6)

@@ -1,35 +1,45 @@
 """An experiment file: executed for its config and its sweep, read for its question. No JAX here."""
 
 import ast
+import contextlib
 import importlib.util
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jaxnets.errors import ConfigError, did_you_mean
 
 
-def sweep_of(spec: str, algebra: Any) -> list[dict[str, Any]] | None:
+def config_of(spec: str) -> Any:
+  """What `get_config()`, or `get_config(argument)`, of an experiment file returns.
+
+  Raises:
+    ConfigError: as `opened`; an argument that the file does not take.
+  """
+  with opened(spec) as (module, argument):
+    if argument and not _takes(module.get_config, 1):
+      raise ConfigError(f'takes no argument "{argument}"')
+    return _called(module.get_config, argument)
+
+
+def sweep_of(spec: str, algebra: Any) -> Any:
   """What `get_sweep(algebra)`, or `get_sweep(algebra, argument)`, of an experiment file returns.
 
-  None when it has no such function.
+  None when the file has no such function; what it generates is a list.
+
+  Raises:
+    ConfigError: as `opened`; it returns nothing.
   """
-  if "get_sweep" not in {
-    name for node in ast.parse(read_source(spec)).body for name in _names(node)
-  }:
-    return None
-
-  def listed(function: Any, *given: Any) -> Any:
-    cells = function(*given)
-    return list(cells) if isinstance(cells, Iterator) else cells
-
-  found = call(spec, "get_sweep", algebra, how=listed)
-  if found is None:
-    raise ConfigError(f"{spec}: get_sweep returned nothing\nIt must end with return")
-  return found
+  with opened(spec) as (module, argument):
+    if not hasattr(module, "get_sweep"):
+      return None
+    found = _called(module.get_sweep, algebra, argument)
+    if found is None:
+      raise ConfigError("get_sweep returned nothing\nIt must end with return")
+    return list(found) if isinstance(found, Iterator) else found
 
 
 def question_of(spec: str) -> str:
@@ -48,35 +58,17 @@ def read_source(spec: str) -> str:
   return path.read_text()
 
 
-def _names(node: ast.stmt) -> list[str]:
-  """The names that a statement of a file defines or imports."""
-  if isinstance(node, ast.FunctionDef):
-    return [node.name]
-  if isinstance(node, ast.ImportFrom | ast.Import):
-    return [alias.asname or alias.name for alias in node.names]
-  if isinstance(node, ast.Assign):
-    return [target.id for target in node.targets if isinstance(target, ast.Name)]
-  return []
-
-
-def call(
-  spec: str,
-  function: str,
-  *first: Any,
-  how: Callable[..., Any] = lambda called, *given: called(*given),
-) -> Any:
-  """Executes an experiment file and gives what its function does for `first` and the argument.
+@contextlib.contextmanager
+def opened(spec: str) -> Iterator[tuple[Any, str]]:
+  """An experiment file, executed, with its argument; what goes wrong meanwhile is told as its own.
 
   Args:
     spec: "FILE.py" or "FILE.py:argument".
-    function: name of the function; the argument goes last, if it takes one.
-    *first: its first arguments.
-    how: calls it, for what has to happen where its errors are told.
 
   Raises:
-    ConfigError: no such file or function, or whatever went wrong in it, with its line.
+    ConfigError: no such file, or whatever went wrong in it, with its line.
   """
-  name, _, arg = spec.partition(":")
+  name, _, argument = spec.partition(":")
   path = Path(name)
   read_source(spec)
   module_spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
@@ -85,11 +77,7 @@ def call(
   module = importlib.util.module_from_spec(module_spec)
   try:
     module_spec.loader.exec_module(module)
-    called = getattr(module, function)
-    takes_arg = len(inspect.signature(called).parameters) > len(first)
-    if arg and not takes_arg and function == "get_config":
-      raise ConfigError(f'takes no argument "{arg}"')
-    return how(called, *first, arg) if takes_arg else how(called, *first)
+    yield module, argument
   except ConfigError as error:
     raise ConfigError(f"{name} {error}") from error
   except Exception as error:  # whatever a file of the user's may do
@@ -100,3 +88,12 @@ def call(
     at = f", line {lines[-1]}" if lines else ""
     text = text.splitlines()[0] if text else ""
     raise ConfigError(f"{name}{at}: {type(error).__name__}: {text}") from error
+
+
+def _called(function: Any, *given: Any) -> Any:
+  """The function of as many of the arguments as it takes; the last may be one too many."""
+  return function(*given) if _takes(function, len(given)) else function(*given[:-1])
+
+
+def _takes(function: Any, arguments: int) -> bool:
+  return len(inspect.signature(function).parameters) >= arguments

@@ -26,6 +26,7 @@ from jaxnets import __version__
 from jaxnets.errors import ConfigError, DataError
 
 SCHEMA = 1
+STATES = ("done", "running", "interrupted", "waiting", "diverged", "failed")
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -98,7 +99,7 @@ class Run(NamedTuple):
   """What a run folder says of its run."""
 
   folder: Path
-  state: str  # waiting, running, interrupted, done, diverged or failed
+  state: str  # of STATES
   error: str
   seconds: float | None  # from the last start to the end, of a run that ended
   config: dict[str, Any]  # {} before it began

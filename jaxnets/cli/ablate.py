@@ -25,7 +25,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -> int:
-  """Runs what is missing of the ablation; prints a table of all its cells."""
+  """Runs what is missing of the ablation, as `sweep` does."""
   from jaxnets.sweep import cells, equal
 
   if len(arguments) != 2:
@@ -34,13 +34,11 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
       "For example: ablate cifar_plain20 cifar_resnet20 --config=experiments/digits_depth.py"
     )
   first, second = (_config(text, chosen) for text in arguments)
-  seeds = sweep.seeds_of(values.seeds)
-  varied = cells.vary([sweep.grid_of(text) for text in values.grid], seeds)
   way = cells.ablate(first, second, lambda config: equal.is_possible(config, values.data_dir))
-  overrides = [cell | more for cell in way for more in varied]
+  overrides = sweep.times(values, way, "the way from the first to the second")
   question = f"What of the way from {arguments[0]} to {arguments[1]} matters?"
   spec = chosen.spec if chosen else " ".join(arguments)
-  return sweep.run_sweep(values, spec, first, overrides, question)
+  return sweep.run_sweep(values, spec, question, first, overrides)
 
 
 def _config(text: str, chosen: Chosen | None) -> Any:
@@ -52,13 +50,12 @@ def _config(text: str, chosen: Chosen | None) -> Any:
   if chosen is None:
     raise ConfigError(f"{text} is a net; in which recipe? Add --config=experiments/FILE.py")
   name, *axes = text.split(",")
-  overrides: dict[str, Any] = {"net.name": name}
+  overrides: dict[str, Any] = {}
   for word in axes:
     axis, equals, value = word.partition("=")
     if not equals:
       raise ConfigError(f'"{word}" in {text} must be AXIS=VALUE, as width=0.5')
     overrides[f"net.{axis}"] = value_of(value)
-  # The recipe's own net leaves no axis behind, even when it is the net that is named.
-  bare = chosen.config.copy_and_resolve_references()
-  config.rename_net(bare, "mlp" if name != "mlp" else "alexnet")
-  return config.changed(bare, overrides)
+  recipe = chosen.config.copy_and_resolve_references()
+  config.use_net(recipe, name)  # the recipe's own net leaves no axis behind
+  return config.changed(recipe, overrides)

@@ -98,12 +98,11 @@ def run(values: flags.FlagValues, named: subjects.Named) -> int:
 
 def _subject(values: flags.FlagValues, named: subjects.Named, spec: str, platform: str) -> Any:
   """What a word of the command line names, with the flags that are for all."""
-  from jaxnets.train.estimate import Subject
-
   if named.specs.count(spec) > 1:
     raise ConfigError(f'"{spec}" is named twice: there is nothing to compare')
-  config, classes, channels = subjects.describe(spec, _overrides(values, named), values.data_dir)
-  return Subject(config, values.classes or classes, channels, values.devices, platform)
+  found = subjects.describe(spec, _overrides(values, named), values.data_dir)
+  classes = values.classes or found.classes
+  return found._replace(classes=classes, devices=values.devices, platform=platform)
 
 
 def _more(values: flags.FlagValues, one: Any, limit: int) -> dict[str, Any]:

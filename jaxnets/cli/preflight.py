@@ -7,7 +7,6 @@ from typing import Any
 
 from absl import flags
 
-from jaxnets import memory
 from jaxnets.cli import table
 from jaxnets.cli.clock import clock
 from jaxnets.cli.cost_rows import human
@@ -19,20 +18,19 @@ def show(values: flags.FlagValues, spec: str, base: Any, cells: list[Any]) -> in
   """A row for each cell, and what all of them need. Nothing is written."""
   from jaxnets.sweep import preflight, shares
 
-  environments = shares.environments(values.jobs, values.threads)
-  limit = memory.there() // len(environments)
-  prices = preflight.price(cells, values.data_dir, 1, limit)
-  probes = probe(values, spec, base, cells, environments) if values.probe else {}
+  share = shares.divide(values.jobs, values.threads, len(cells))
+  prices = preflight.price(cells, values.data_dir, share)
+  probes = probe(values, spec, base, cells, share.environments) if values.probe else {}
   table.show([_row(one, probes) for one in prices], values.format)
   if values.format != "text":
     return 0
   seeds = len({cell.config.seed for cell in cells})
-  jobs = len(environments)
+  jobs = len(share.environments)
   print(f"{len(cells)} cells, {len({p.group for p in prices})} compiled programs, {jobs} at a time")
   unfit = [one for one in prices if not one.fits]
   if unfit:
     print(
-      f"{len(unfit)} cells need more than the {human(limit)} that each of {jobs} workers has: "
+      f"{len(unfit)} cells need more than the {human(share.memory)} each of {jobs} workers has: "
       "fewer --jobs, a smaller train.batch"
     )
   effect = preflight.smallest_effect(seeds)

@@ -4,14 +4,12 @@ python launch.py status runs/degradation [--format=text|json|csv|md]
 """
 
 from collections import Counter
-from pathlib import Path
 
 from absl import flags
 
 from jaxnets import runs
-from jaxnets.cli import table
+from jaxnets.cli import reading, table
 from jaxnets.cli.clock import clock
-from jaxnets.errors import ConfigError
 
 
 def define(values: flags.FlagValues) -> None:
@@ -23,9 +21,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   """Prints a row for each run."""
   from jaxnets.sweep import aggregate, folder
 
-  paths = [Path(a) for a in [*arguments, *([values.workdir] if values.workdir else [])]]
-  if not paths:
-    raise ConfigError("which sweep or run?\nFor example python launch.py status runs/degradation")
+  paths = reading.folders(values, arguments, "status")
   hashes = {}
   for path in filter(folder.is_sweep, paths):
     sweep = folder.read(path)
@@ -44,8 +40,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     for one in (run if run.summary else _with_step(run) for run in found)
   ]
   counts = Counter(one.state for one in found)
-  order = ("done", "running", "interrupted", "waiting", "diverged", "failed")
-  title = ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
+  title = ", ".join(f"{counts[state]} {state}" for state in runs.STATES if counts[state])
   table.show(rows, values.format, title=f"{len(rows)} runs: {title}")
   return 0
 

@@ -1,12 +1,11 @@
 """What a line names to be counted: nets and experiment files, with overrides for all of them."""
 
 import ast
-import contextlib
 import re
 from typing import Any, NamedTuple
 
 from jaxnets.cli.configs import unknown
-from jaxnets.errors import ConfigError, DataError
+from jaxnets.errors import ConfigError
 
 VERBS = ("cost",)  # the verbs that take subjects: run(values, subjects)
 # --config.SECTION.FIELD and --net.AXIS, which is short for --config.net.AXIS.
@@ -19,14 +18,6 @@ class Named(NamedTuple):
 
   specs: tuple[str, ...]  # names of nets, or FILE.py:ARG
   overrides: tuple[tuple[str, str], ...]  # dotted keys with values as written
-
-
-class Described(NamedTuple):
-  """A config, with what its dataset would say."""
-
-  config: Any
-  classes: int
-  channels: int
 
 
 def take(words: list[str]) -> tuple[list[str], Named]:
@@ -57,17 +48,17 @@ def take(words: list[str]) -> tuple[list[str], Named]:
   return rest, Named(tuple(specs), tuple(overrides))
 
 
-def describe(spec: str, overrides: dict[str, str], data_dir: str | None) -> Described:
-  """The checked config of a net's name or of FILE.py:ARG.
+def describe(spec: str, overrides: dict[str, str], data_dir: str | None) -> Any:
+  """The checked config of a net's name or of FILE.py:ARG, as `train.estimate.Subject`.
 
-  A net by itself has the images and classes that it was published with. A dataset that is not
-  here counts as colour images with the net's own number of classes.
+  A net by itself has the images and classes that it was published with.
 
   Raises:
     ConfigError: no such net, file, field or value.
   """
   from jaxnets import config as configuration
-  from jaxnets import data, nets
+  from jaxnets import nets
+  from jaxnets.train.estimate import Subject, subject_of
 
   is_file = spec.partition(":")[0].endswith(".py")
   config = configuration.execute(spec) if is_file else configuration.base(spec)
@@ -84,12 +75,9 @@ def describe(spec: str, overrides: dict[str, str], data_dir: str | None) -> Desc
     config.train.steps = config.train.steps or 1000  # a config must say; costs do not depend on it
   configuration.settle(config, overrides)
   configuration.check(config)
-  classes, channels = nets.variant(config.net.name).classes, 3
   if is_file:
-    with contextlib.suppress(DataError):  # not prepared here
-      info = data.info(config.data.name, data_dir)
-      classes, channels = len(info.classes), info.channels
-  return Described(config, classes, channels)
+    return subject_of(config, data_dir)
+  return Subject(config, nets.variant(config.net.name).classes)
 
 
 def value_of(text: str) -> Any:

@@ -1,6 +1,6 @@
 """Run every cell of a sweep: the experiment's own, or a grid of values, times seeds.
 
-    python launch.py sweep --config=experiments/digits_degradation.py --workdir=runs/degradation
+    python launch.py sweep --config=experiments/digits_depth.py --workdir=runs/digits_depth
     python launch.py sweep --config=F --grid=net.depth=20,32,44 --seeds=0:5 --workdir=DIR
     python launch.py sweep ... --dry_run [--probe=20]      # what it would cost; writes nothing
     python launch.py sweep --workdir=DIR --cell=3f2a1c     # one cell, on any host that sees DIR
@@ -24,6 +24,7 @@ from jaxnets.cli.logs import said_to
 from jaxnets.cli.subjects import value_of
 from jaxnets.cli.train import define_track, trackers
 from jaxnets.errors import ConfigError, StoppedError
+from jaxnets.experiment import question_of, sweep_of
 
 log = logging.getLogger("jaxnets")
 
@@ -55,7 +56,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -> int:
-  """Runs what is missing of the sweep; prints a table of all its cells."""
+  """Runs what is missing of the sweep; prints how many cells are done and which failed."""
   if arguments:
     raise ConfigError(f'sweep takes flags only, not "{arguments[0]}"; values go as --flag=value')
   trackers(values)
@@ -64,27 +65,36 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
   if values.worker or values.cell:
     return run_here(values)
   spec, base, _ = required(chosen)
-  return run_sweep(values, spec, base, declared(values, spec))
+  return run_sweep(values, spec, question_of(spec), base, declared(values, spec))
 
 
 def declared(values: flags.FlagValues, spec: str) -> list[dict[str, Any]]:
   """The cells of the experiment file, times --grid and --seeds."""
-  from jaxnets import experiment
-  from jaxnets.sweep import cells, grid
+  from jaxnets.sweep import grid
 
-  own = experiment.sweep_of(spec, grid)
-  varied = cells.vary([grid_of(text) for text in values.grid], seeds_of(values.seeds))
-  if own is None and varied == [{}]:
+  own = sweep_of(spec, grid)
+  if own is None and not values.grid and not values.seeds:
     raise ConfigError(
       f"{spec} declares no sweep (it has no get_sweep)\n"
       "Say what varies: --grid=net.depth=20,32 --seeds=0:3"
     )
-  own = [{}] if own is None else grid.plain(own)
+  return times(values, [{}] if own is None else grid.plain(own), f"get_sweep of {spec}")
+
+
+def times(values: flags.FlagValues, own: list[dict[str, Any]], whose: str) -> list[dict[str, Any]]:
+  """Cells with every value of --grid and --seeds.
+
+  Raises:
+    ConfigError: `whose` cells set one of these fields.
+  """
+  from jaxnets.sweep import grid
+
+  parts = [grid.sweep(*grid_of(text)) for text in values.grid]
+  varied = grid.product([*parts, *([grid.seeds(seeds_of(values.seeds))] if values.seeds else [])])
   twice = sorted({key for cell in own for key in cell} & {key for cell in varied for key in cell})
   if twice:
     raise ConfigError(
-      f"get_sweep of {spec} sets {', '.join(twice)} already\n"
-      "Leave that out of --grid and --seeds, or change the file"
+      f"{whose} sets {', '.join(twice)} already\nLeave that out of --grid and --seeds"
     )
   return [first | second for first in own for second in varied]
 
@@ -92,12 +102,11 @@ def declared(values: flags.FlagValues, spec: str) -> list[dict[str, Any]]:
 def run_sweep(
   values: flags.FlagValues,
   spec: str,
+  question: str,
   base: Any,
   overrides: list[dict[str, Any]],
-  question: str = "",
 ) -> int:
   """Resolves cells, says how many, and runs or prices them."""
-  from jaxnets import experiment
   from jaxnets.sweep import cells, dispatch, equal, folder
 
   if not values.workdir and not values.dry_run:
@@ -105,27 +114,28 @@ def run_sweep(
       "--workdir is missing: where shall the runs be kept?\nFor example --workdir=runs/sweep"
     )
   resolved = cells.resolve(base, overrides, equal.make_solve(base, values.data_dir))
-  chosen = _shard(dispatch.by_program(_rows(resolved)), values.shard)
+  rows = [{"hash": cell.hash, "program": cell.program} for cell in resolved]
+  chosen = _shard(dispatch.by_program(rows), values.shard)
+  hashes = {row["hash"] for row in chosen}
   with said_to():
     programs = len({row["program"] for row in chosen})
     log.info("%d cells, %d programs to compile", len(chosen), programs)
     if values.dry_run:
       from jaxnets.cli import preflight
 
-      return preflight.show(values, spec, base, [c for c in resolved if c.hash in _hashes(chosen)])
+      return preflight.show(values, spec, base, [c for c in resolved if c.hash in hashes])
     workdir = Path(values.workdir).absolute()
     if (workdir / "run.json").exists():
       raise ConfigError(f"{workdir} holds a single run\nUse another --workdir for the sweep")
-    equal.check_cells([cell for cell in resolved if cell.hash in _hashes(chosen)], values.data_dir)
-    question = question or (experiment.question_of(spec) if spec.endswith(".py") or ".py:" in spec
-                            else "")  # fmt: skip
+    new = [c for c in resolved if not (workdir / c.folder / "config.json").exists()]
+    equal.check_cells([cell for cell in new if cell.hash in hashes], values.data_dir)
     others = folder.write(workdir, spec, question, base, resolved)
     if others:
       log.info("%d cells of an earlier command are kept in %s", others, workdir)
-    return _run(values, workdir, _hashes(chosen), values.jobs)
+    return _run(values, workdir, hashes)
 
 
-def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], jobs: int | None) -> int:
+def _run(values: flags.FlagValues, workdir: Path, hashes: set[str]) -> int:
   from jaxnets import runs
   from jaxnets.sweep import dispatch, folder, shares
 
@@ -140,7 +150,7 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], jobs: int | 
   received: list[int] = []
   settings = dispatch.Settings(
     workdir=workdir, flags=passed_on(values),
-    environments=shares.environments(jobs, values.threads, len(left)) if left else [],
+    environments=shares.divide(values.jobs, values.threads, len(left)).environments if left else [],
     seconds=3600 * values.max_hours if values.max_hours is not None else float("inf"),
     stopped=lambda: bool(received),
   )  # fmt: skip
@@ -201,6 +211,7 @@ def _end(values, sweep, rows, received: list[int], broken: bool, seconds: float)
 def run_here(values: flags.FlagValues) -> int:
   """Runs one cell in this process, or those whose hashes come on standard input."""
   from jaxnets.cli.train import prepare_process, show_result
+  from jaxnets.config import from_json
   from jaxnets.sweep import folder, worker
 
   if not values.workdir:
@@ -210,7 +221,7 @@ def run_here(values: flags.FlagValues) -> int:
     started = []
 
     def run_one(row):
-      config = folder.config_of(sweep, row)
+      config = from_json(row["config"])
       if not started:
         prepare_process(values, sweep.workdir / row["folder"], config)
         started.append(True)
@@ -224,7 +235,7 @@ def run_here(values: flags.FlagValues) -> int:
     worker.serve(sweep, run_one)
     return 0
   row = folder.find(sweep, values.cell)
-  prepare_process(values, sweep.workdir / row["folder"], folder.config_of(sweep, row))
+  prepare_process(values, sweep.workdir / row["folder"], from_json(row["config"]))
   try:
     summary = worker.run_cell(
       sweep, row, values.data_dir, said_to, trackers(values), values.retry_failed
@@ -264,14 +275,6 @@ def passed_on(values: flags.FlagValues) -> list[str]:
   return [*given, f"--track={','.join(trackers(values))}"] if values.track else given
 
 
-def _rows(resolved) -> list[dict[str, Any]]:
-  return [{"hash": cell.hash, "program": cell.program} for cell in resolved]
-
-
-def _hashes(rows) -> set[str]:
-  return {row["hash"] for row in rows}
-
-
 def grid_of(text: str) -> tuple[str, list[Any]]:
   """The key and the values of a --grid."""
   key, equals, given = text.partition("=")
@@ -283,10 +286,8 @@ def grid_of(text: str) -> tuple[str, list[Any]]:
     return key, [value_of(word) for word in given.split(",")]
 
 
-def seeds_of(text: str | None) -> list[int]:
-  """The seeds of --seeds; none without."""
-  if text is None:
-    return []
+def seeds_of(text: str) -> list[int]:
+  """The seeds of --seeds."""
   try:
     first, colon, last = text.partition(":")
     found = list(range(int(first or 0), int(last))) if colon else [int(s) for s in text.split(",")]

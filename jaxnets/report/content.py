@@ -17,6 +17,10 @@ from jaxnets.sweep.keys import shorten
 from jaxnets.sweep.statistics import Summary
 
 LEVEL = 0.95
+TRAINED = (
+  "Train accuracy and loss are means over the last tenth of the steps: of augmented images, in "
+  "training mode."
+)
 
 
 class Source(NamedTuple):
@@ -90,7 +94,10 @@ def gather(source: Source, groups: Sequence[Group], metric: str, *, mixed: bool 
     [_mean(run.seconds for run in one.runs if run.state == "done") for one in groups],
     verdict.judge(found, labels, metric, LEVEL),
     verdict.depth_changes(groups, keys, metric, LEVEL),
-    [*notes(found, keys, metric), *_code_notes(source.runs)],
+    [
+      *notes(found, keys, metric), *([] if metric.startswith("train_") else [TRAINED]),
+      *_code_notes(source.runs),
+    ],
   )  # fmt: skip
 
 
@@ -100,9 +107,9 @@ def notes(found: Sequence[Compared], keys: Sequence[str], metric: str) -> list[s
     "Mean ± sample standard deviation over seeds (n - 1 in the denominator); intervals are 95 % "
     "t intervals of the mean."
   ]
-  if any(one.difference for one in found[1:]):
+  if any(one.difference and one.difference.n > 1 for one in found[1:]):
     lines.append(
-      "Delta: mean of the paired differences from group 1 on common seeds, with its 95 % t "
+      "Delta: mean of the paired differences from the first row on common seeds, with its 95 % t "
       "interval; p: two-sided paired t test, corrected for all rows (Holm)."
     )
   if any(len(one.values) == 1 for one in found):
@@ -177,7 +184,7 @@ def _protocol_notes(found: Sequence[Compared], metric: str) -> list[str]:
   if len(protocols) > 1:
     lines.append("These protocols are not the same, so the numbers are no ranking.")
   means = [one.summary.mean for one in found if one.summary and one.images]
-  if aggregate.is_share(metric) and means:
+  if aggregate.is_sampled(metric) and means:
     noise = max(
       statistics.standard_error_of_test_set(one.summary.mean, one.images)
       for one in found if one.summary and one.images
@@ -186,11 +193,8 @@ def _protocol_notes(found: Sequence[Compared], metric: str) -> list[str]:
       f"The choice of these images alone moves an accuracy by a standard error of up to "
       f"{words.number(noise, True)} points, for all runs alike: no part of the spread over seeds."
     )
-  if metric.startswith("test_"):
-    lines.append(
-      "Train accuracy and loss are means over the last tenth of the steps: of augmented images, in "
-      "training mode."
-    )
+  if metric.startswith("train_"):
+    lines.append(TRAINED)
   return lines
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from jaxnets.report import content as contents
 from jaxnets.report import curves, words
 from jaxnets.report.content import Content
-from jaxnets.runs import Run
+from jaxnets.runs import STATES, Run
 from jaxnets.sweep import aggregate
 
 SCHEMA = 1
@@ -28,7 +28,7 @@ def report(content: Content) -> dict[str, Any]:
       one._asdict() | {"train": one.train._asdict(), "test": one.test._asdict()}
       for one in content.depth
     ],
-    "runs": {state: states.count(state) for state in words.STATES} | {"all": len(states)},
+    "runs": {state: states.count(state) for state in STATES} | {"all": len(states)},
     "not_done": [
       {"run": run.folder.name, "state": run.state, "error": run.error,
        "seed": run.config.get(aggregate.SEED)}
@@ -63,7 +63,7 @@ def group(content: Content, i: int) -> dict[str, Any]:
     "mean_seconds": content.seconds[i],
     "images": one.images,
     "protocol": one.protocol,
-    "runs": {state: aggregate.count(one.group, state) for state in words.STATES},
+    "runs": {state: aggregate.count(one.group, state) for state in STATES},
   }
 
 
@@ -92,7 +92,7 @@ def summary_rows(content: Content) -> list[dict[str, Any]]:
         "params": aggregate.cost(one.group, "params"),
         "macs": aggregate.cost(one.group, "macs"),
         "mean_seconds": content.seconds[i],
-        **{f"runs_{state}": aggregate.count(one.group, state) for state in words.STATES},
+        **{f"runs_{state}": aggregate.count(one.group, state) for state in STATES},
       }
     )
   return rows

@@ -12,6 +12,7 @@ from jaxnets.report import content as contents
 from jaxnets.report import tables, verdict, words
 from jaxnets.report.content import Content
 from jaxnets.report.figures import Drawing
+from jaxnets.runs import STATES
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,7 +54,7 @@ def render(content: Content, drawings: Sequence[Drawing], files: Sequence[str]) 
 def facts(content: Content) -> list[tuple[str, str]]:
   """What stands at the top of the page: how many runs, where, for how long."""
   states = [run.state for run in content.source.runs]
-  counts = [f"{states.count(s)} {s}" for s in words.STATES if states.count(s)]
+  counts = [f"{states.count(s)} {s}" for s in STATES if states.count(s)]
   seen = contents.environments(content)
   nets, data = (
     sorted({str(run.config.get(section, {}).get("name", "")) for run in content.source.runs} - {""})

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jaxnets.report import content as contents
 from jaxnets.report import words
 from jaxnets.report.content import Content
+from jaxnets.runs import STATES
 from jaxnets.sweep import aggregate
 
 LATEX = {
@@ -140,7 +141,7 @@ def _mean(summary: Any, share: bool) -> str:
 
 def _states(one: aggregate.Group) -> str:
   """ "3 done, 1 diverged"."""
-  counts = [(aggregate.count(one, state), state) for state in words.STATES]
+  counts = [(aggregate.count(one, state), state) for state in STATES]
   return ", ".join(f"{n} {state}" for n, state in counts if n)
 
 

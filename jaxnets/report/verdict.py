@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jaxnets.report import axes, words
+from jaxnets.runs import STATES
 from jaxnets.sweep import aggregate, statistics
 from jaxnets.sweep.aggregate import Compared, Group
 from jaxnets.sweep.statistics import Difference
@@ -252,7 +253,7 @@ def _alone(one: Compared, name: str, share: bool) -> str:
 
 def _lost(groups: Sequence[Group]) -> str:
   """ "; 2 runs diverged and 1 failed, and are in no mean" or ""."""
-  counts = {s: sum(aggregate.count(one, s) for one in groups) for s in words.STATES}
+  counts = {s: sum(aggregate.count(one, s) for one in groups) for s in STATES}
   ended = [f"{words.counted(counts[s], 'run')} {s}" for s in ("diverged", "failed") if counts[s]]
   left = counts["running"] + counts["interrupted"] + counts["waiting"]
   one = sum(counts[s] for s in ("diverged", "failed")) == 1

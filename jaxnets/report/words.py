@@ -9,7 +9,6 @@ DAGGER = "†"
 MINUS = "\u2212"
 NOTHING = "\u2013"  # an en dash
 NAMES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy"}
-STATES = ("done", "running", "interrupted", "waiting", "diverged", "failed")
 
 
 def metric_name(metric: str) -> str:

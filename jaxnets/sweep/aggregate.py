@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnets.config import flatten, to_json
+from jaxnets.config import flatten
 from jaxnets.errors import ConfigError, did_you_mean
 from jaxnets.runs import Run, read_run
 from jaxnets.sweep import folder, statistics
@@ -48,11 +48,10 @@ def read(paths: Iterable[Path]) -> list[Run]:
   found: dict[Path, Run] = {}
   for path in paths:
     if folder.is_sweep(path):
-      sweep = folder.read(path)
       # A cell that has not begun is told of by the sweep alone.
       some = [
-        run if run.config else run._replace(config=to_json(folder.config_of(sweep, row)))
-        for row, run in folder.runs_of(sweep)
+        run if run.config else run._replace(config=row["config"])
+        for row, run in folder.runs_of(folder.read(path))
       ]
     elif (path / "run.json").exists():
       some = [read_run(path)]
@@ -205,6 +204,11 @@ def label(axes: dict[str, Any]) -> str:
 def is_share(metric: str) -> bool:
   """Whether a metric is a share of images, shown in percent."""
   return metric.rpartition("_")[2] in RATES
+
+
+def is_sampled(metric: str) -> bool:
+  """Whether a metric is an accuracy on images that the net was not trained on."""
+  return is_share(metric) and not metric.startswith("train_")
 
 
 def _protocols(one: Group) -> set[str]:

@@ -69,12 +69,6 @@ def name(overrides: Mapping[str, Any]) -> str:
   return ",".join(parts) or "base"
 
 
-def vary(grids: Sequence[tuple[str, Sequence[Any]]], seeds: Sequence[int]) -> grid.Cells:
-  """The cells of --grid=KEY=VALUES, repeated, and --seeds."""
-  parts = [grid.sweep(key, values) for key, values in grids]
-  return grid.product([*parts, *([grid.seeds(seeds)] if seeds else [])])
-
-
 def ablate(
   first: Config, second: Config, is_possible: Callable[[Config], bool] = lambda config: True
 ) -> grid.Cells:

@@ -7,7 +7,6 @@ a cluster's scheduler, writes an `Executor` in place of `local`.
 
 import contextlib
 import json
-import logging
 import os
 import queue
 import signal
@@ -21,8 +20,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets import runs
-
-log = logging.getLogger("jaxnets")
 
 Row = dict[str, Any]  # a cell in sweep.json
 PAUSE = 1.0  # seconds between two looks at cells that another command runs
@@ -113,7 +110,8 @@ def local(rows: Sequence[Row], settings: Settings) -> Iterator[Outcome]:
           worker.stop()
       for worker in workers:
         if waiting and worker not in busy:
-          row = _next(waiting, worker, [w.program for w in busy])
+          programs, others = [r["program"] for r in waiting], [w.program for w in busy]
+          row = waiting.pop(choose(programs, worker.program, others))
           worker.give(row)
           busy[worker] = row, time.monotonic()
       try:
@@ -204,13 +202,13 @@ class Worker:
     self.answers.put((self, None))
 
 
-def _next(waiting: list[Row], worker: Worker, others: Sequence[str]) -> Row:
-  """Takes the worker's next cell: of its program, else of one that no other runs, else any."""
-  own = [row for row in waiting if row["program"] == worker.program]
-  free = [row for row in waiting if row["program"] not in others]
-  row = (own or free or waiting)[0]
-  waiting.remove(row)
-  return row
+def choose(waiting: Sequence[str], own: str, others: Sequence[str]) -> int:
+  """Which of the waiting cells a worker takes, all by their programs.
+
+  One of its own program, else of one that no other runs, else the first.
+  """
+  free = (i for i, program in enumerate(waiting) if program not in others)
+  return waiting.index(own) if own in waiting else next(free, 0)
 
 
 def _died(worker: Worker, row: Row, workdir: Path, seconds: float, halted: bool) -> Outcome:

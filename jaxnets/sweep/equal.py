@@ -1,13 +1,12 @@
 """Values of matched axes: each cell's net at the cost that the sweep asks for."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from jaxnets import config as configuration
-from jaxnets import data, nets
+from jaxnets import data
 from jaxnets.config import Config
-from jaxnets.errors import ConfigError, DataError
+from jaxnets.errors import ConfigError
 from jaxnets.sweep.cells import Cell, Solve
 from jaxnets.sweep.cells import name as name_of
 from jaxnets.sweep.grid import Matched
@@ -19,8 +18,13 @@ def make_solve(base: Config, data_dir: str | None) -> Solve:
 
   def solve(config: Config, axis: str, matched: Matched) -> dict[str, Any]:
     from jaxnets import cost
+    from jaxnets.train.estimate import subject_of
 
-    facts = facts_of(config, data_dir)
+    def facts_of(config: Config) -> dict[str, Any]:
+      classes, channels = subject_of(config, data_dir)[1:3]
+      return {"image_size": config.data.image_size, "channels": channels, "classes": classes}
+
+    facts = facts_of(config)
     net = config.net.to_dict()
     key = repr((net, facts, axis, matched))
     if key not in solved:
@@ -28,9 +32,7 @@ def make_solve(base: Config, data_dir: str | None) -> Solve:
       if isinstance(target, tuple):
         other = configuration.changed(base, dict(target))
         axes = other.net.to_dict()
-        target = cost.cost_of(
-          axes.pop("name"), matched.quantity, **facts_of(other, data_dir), **axes
-        )
+        target = cost.cost_of(axes.pop("name"), matched.quantity, **facts_of(other), **axes)
       name, then = axis.removeprefix("net."), matched.then.removeprefix("net.")
       fields = {k: v for k, v in net.items() if k not in ("name", name, then)}
       found = cost.match(
@@ -43,15 +45,6 @@ def make_solve(base: Config, data_dir: str | None) -> Solve:
   return solve
 
 
-def facts_of(config: Config, data_dir: str | None) -> dict[str, Any]:
-  """Image size, channels and classes of a config's data, or colour images and the net's classes."""
-  classes, channels = nets.variant(config.net.name).classes, 3
-  with contextlib.suppress(DataError):  # not prepared here
-    info = data.info(config.data.name, data_dir)
-    classes, channels = len(info.classes), info.channels
-  return {"image_size": config.data.image_size, "channels": channels, "classes": classes}
-
-
 def check_net(config: Config, data_dir: str | None) -> None:
   """Traces the config's net on its images; nothing is computed.
 
@@ -59,10 +52,11 @@ def check_net(config: Config, data_dir: str | None) -> None:
     ConfigError: the images are too small, or axes contradict each other.
   """
   from jaxnets.cost.net import shapes_of
+  from jaxnets.train.estimate import subject_of
   from jaxnets.train.experiment import name_net
 
-  facts = facts_of(config, data_dir)
-  shapes_of(name_net(config, facts["classes"]), facts["image_size"], facts["channels"])
+  _, classes, channels, *_ = subject_of(config, data_dir)
+  shapes_of(name_net(config, classes), config.data.image_size, channels)
 
 
 def is_possible(config: Config, data_dir: str | None) -> bool:

@@ -1,7 +1,7 @@
 """The sweep folder: sweep.json, and beside it a run folder for each cell. No JAX here.
 
-sweep.json holds the base config and, of each cell, its hash, folder, program and what differs from
-the base: enough to run any cell alone, on any host that sees the folder.
+sweep.json holds of each cell its hash, folder, program and config: enough to run any cell alone, on
+any host that sees the folder. Spec, command and base config are those of the last command.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class Sweep(NamedTuple):
   question: str
   command: list[str]
   base: dict[str, Any]  # config, as JSON
-  cells: list[dict[str, Any]]  # hash, folder, program, overrides, config: what differs from base
+  cells: list[dict[str, Any]]  # hash, folder, program, overrides, config as JSON
 
 
 def write(workdir: Path, spec: str, question: str, base: Config, cells: Sequence[Cell]) -> int:
@@ -38,20 +38,17 @@ def write(workdir: Path, spec: str, question: str, base: Config, cells: Sequence
   A cell that an earlier command named otherwise keeps its folder: finished cells never run twice.
   """
   with _locked(workdir):
-    before = read(workdir) if is_sweep(workdir) else None
-    kept = {row["hash"]: row for row in before.cells} if before else {}
-    base_json = before.base if before else configuration.to_json(base)
-    ours = {}
-    for cell in cells:
-      own = configuration.to_json(cell.config)
-      ours[cell.hash] = {
+    kept = {row["hash"]: row for row in read(workdir).cells} if is_sweep(workdir) else {}
+    ours = {
+      cell.hash: {
         "hash": cell.hash,
-        "folder": kept.get(cell.hash, {}).get("folder", cell.folder),
+        "folder": kept[cell.hash]["folder"] if cell.hash in kept else cell.folder,
         "program": cell.program,
         "overrides": cell.overrides,
-        "config": {k: new for k, (_, new) in configuration.differences(base_json, own).items()},
-        "net": own["net"] if own["net"]["name"] != base_json["net"]["name"] else None,
+        "config": configuration.to_json(cell.config),
       }
+      for cell in cells
+    }
     others = {digest: row for digest, row in kept.items() if digest not in ours}
     write_json(
       workdir / NAME,
@@ -60,7 +57,7 @@ def write(workdir: Path, spec: str, question: str, base: Config, cells: Sequence
         "spec": spec,
         "question": question,
         "command": sys.argv,
-        "base": base_json,
+        "base": configuration.to_json(base),
         "cells": [*others.values(), *ours.values()],
       },
     )
@@ -94,15 +91,6 @@ def find(sweep: Sweep, digest: str) -> dict[str, Any]:
     f'{sweep.workdir} has no cell "{digest}".{did_you_mean(digest, hashes)}\n'
     f"All cells: python launch.py status {sweep.workdir}"
   )
-
-
-def config_of(sweep: Sweep, row: dict[str, Any]) -> Config:
-  """The resolved config of a cell."""
-  flat = configuration.flatten(sweep.base) | row["config"]
-  if row["net"] is not None:
-    flat = {k: v for k, v in flat.items() if not k.startswith("net.")}
-    flat |= {f"net.{key}": value for key, value in row["net"].items()}
-  return configuration.from_json(configuration.nest(flat))
 
 
 def runs_of(sweep: Sweep) -> list[tuple[dict[str, Any], Run]]:

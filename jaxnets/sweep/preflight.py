@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxnets import memory
-from jaxnets.config import Config, digest, program
+from jaxnets.config import Config
 from jaxnets.sweep import statistics
 from jaxnets.sweep.cells import Cell
-from jaxnets.sweep.equal import facts_of
+from jaxnets.sweep.dispatch import choose
+from jaxnets.sweep.shares import Shares
 from jaxnets.train import compiled
 from jaxnets.train import experiment as experiments
 from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.compiled import compile_step
-from jaxnets.train.estimate import Estimate, Subject, estimate
+from jaxnets.train.estimate import Estimate, estimate, subject_of
 from jaxnets.train.evaluate import evaluate
 from jaxnets.train.experiment import load
 from jaxnets.train.loop import training_batches
@@ -49,24 +50,23 @@ class Probe(NamedTuple):
   steps: int  # of the cell's run
 
 
-def price(cells: Sequence[Cell], data_dir: str | None, devices: int, limit: int) -> list[Price]:
+def price(cells: Sequence[Cell], data_dir: str | None, share: Shares) -> list[Price]:
   """Prices cells; nets and recipes that differ in numbers only are traced once.
 
   Args:
     cells: of one sweep.
     data_dir: where prepared datasets are.
-    devices: that share a cell's batch.
-    limit: bytes that a cell may have on a device.
+    share: what each worker has.
   """
   known: dict[str, Estimate] = {}
   for cell in cells:
     if cell.program not in known:
-      facts = facts_of(cell.config, data_dir)
       with memory.uncollected():
-        subject = Subject(cell.config, facts["classes"], facts["channels"], devices)
-        known[cell.program] = estimate(subject)
+        known[cell.program] = estimate(
+          subject_of(cell.config, data_dir, devices=share.devices, platform=share.platform)
+        )
   numbers = {program: i for i, program in enumerate(known, start=1)}
-  return [_price(cell, known[cell.program], numbers[cell.program], limit) for cell in cells]
+  return [_price(cell, known[cell.program], numbers[cell.program], share.memory) for cell in cells]
 
 
 def _price(cell: Cell, found: Estimate, group: int, limit: int) -> Price:
@@ -100,10 +100,7 @@ def total_seconds(cells: Sequence[Cell], probes: Mapping[str, Probe], jobs: int)
   waiting = sorted(timed, key=lambda cell: order.index(cell.program))
   while waiting:
     worker = free.index(min(free))
-    own = [c for c in waiting if c.program == ran[worker]]
-    fresh = [c for c in waiting if c.program not in ran]
-    cell = (own or fresh or waiting)[0]
-    waiting.remove(cell)
+    cell = waiting.pop(choose([c.program for c in waiting], ran[worker], ran))
     probe = probes[cell.program]
     if cell.program != ran[worker]:
       free[worker] += probe.start_seconds
@@ -167,7 +164,7 @@ def _begin(config: Config, data_dir: str | None) -> tuple[Any, ...]:
   state = experiment.init(key)
   batches = training_batches(experiment, 0)
   batch, run = next(batches), (key, experiment.recipe)
-  step = compile_step(digest(program(config)), experiment.train_step, state, batch, run).call
+  step = compile_step(experiment.program, experiment.train_step, state, batch, run).call
   state, metrics = step(state, batch, run)
   jax.block_until_ready(metrics)
   evaluate(experiment, state, experiment.validation or load(config, "test", data_dir))

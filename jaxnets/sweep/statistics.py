@@ -42,13 +42,6 @@ class Difference(NamedTuple):
   p: float | None  # two-sided paired t test of no difference; None where the interval is
 
 
-class Noise(NamedTuple):
-  """Two standard deviations of an accuracy, kept apart (`noise_apart`)."""
-
-  runs: float | None  # of single runs on the same images, ddof 1; None for one run
-  images: float  # of the choice of the test images
-
-
 def summarise(values: Iterable[float], level: float = 0.95) -> Summary:
   """Mean, spread and t interval of runs that differ in nothing but the seed.
 
@@ -218,56 +211,6 @@ def standard_error_of_test_set(accuracy: float, images: int) -> float:
   if not 0 <= accuracy <= 1:
     raise ValueError(f"accuracy (={accuracy}) must lie between 0 and 1; a share, not percent")
   return math.sqrt(accuracy * (1 - accuracy) / images)
-
-
-def wilson(correct: int, images: int, level: float = 0.95) -> tuple[float, float]:
-  """Score interval of an accuracy, as shares: never outside 0 to 1, nor empty where all are right.
-
-  Wilson 1927, "Probable inference, the law of succession, and statistical inference". Like
-  `standard_error_of_test_set`, the noise of the choice of the images, common to all runs evaluated
-  on them: that two such intervals overlap does not make two nets on the same images equal.
-
-  Raises:
-    ValueError: `images` is less than 1, `correct` not between 0 and `images`, `level` not between
-      0 and 1.
-  """
-  _check_images(images)
-  _check_share("level", level)
-  if not 0 <= correct <= images:
-    raise ValueError(f"correct (={correct}) must lie between 0 and images (={images})")
-  z = statistics.NormalDist().inv_cdf((1 + level) / 2)
-  share = correct / images
-  middle = (share + z**2 / (2 * images)) / (1 + z**2 / images)
-  half = z * math.sqrt(share * (1 - share) / images + (z / (2 * images)) ** 2)
-  half /= 1 + z**2 / images
-  # Where all or none are right the exact bound is 1 or 0, which rounding may miss.
-  low = 0.0 if correct == 0 else middle - half
-  high = 1.0 if correct == images else middle + half
-  return low, high
-
-
-def noise_apart(accuracies: Iterable[float], images: int) -> Noise:
-  """How far an accuracy scatters from run to run, and with the choice of the test images.
-
-  They answer two questions. `runs` is what another seed would change on the same images; the mean
-  of n runs has it divided by sqrt(n). `images` is what another test set of that size would change
-  at most for the mean accuracy; no number of runs lessens it.
-
-  Adding them (their squares) is wrong for differences on the same test images: an image that is
-  hard for one net is hard for the other, so the draw of the images moves both accuracies alike and
-  mostly drops out of the difference. The spread of the paired differences (`paired`) is the noise
-  of such a comparison; with `images` on top, real differences would pass for noise. Nor is the sum
-  exact for a single run on other images: images that come out right in some runs only count twice.
-
-  Args:
-    accuracies: as shares, one for each seed, all on the same images.
-    images: in the test set.
-
-  Raises:
-    ValueError: as `summarise` and `standard_error_of_test_set`.
-  """
-  runs = summarise(accuracies)
-  return Noise(runs.std, standard_error_of_test_set(runs.mean, images))
 
 
 def _std(values: list[float], largest: float) -> float | None:

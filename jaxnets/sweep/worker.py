@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import os
 import queue
 import signal
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from jaxnets import runs
+from jaxnets.config import from_json
 from jaxnets.errors import ConfigError, DivergedError, JaxnetsError
 from jaxnets.sweep import folder
-
-log = logging.getLogger("jaxnets")
+from jaxnets.train.session import finished, fit_and_note, state_after
 
 
 class ElsewhereError(Exception):
@@ -45,9 +44,7 @@ def run_cell(
     ElsewhereError: the folder is held by another process.
     Whatever the run raises; its folder says so too.
   """
-  from jaxnets.train.session import finished, fit_and_note
-
-  config, workdir = folder.config_of(sweep, row), sweep.workdir / row["folder"]
+  config, workdir = from_json(row["config"]), sweep.workdir / row["folder"]
   with contextlib.ExitStack() as held:
     try:
       held.enter_context(runs.locked(workdir))
@@ -63,13 +60,7 @@ def run_cell(
       )
     if summary is None:
       held.enter_context(said_to(workdir / "log.txt"))
-      try:
-        summary = fit_and_note(config, workdir, data_dir, track)
-      except Exception as error:
-        if runs.read_run(workdir).state == "waiting":  # it could not even begin
-          code = error.exit_code if isinstance(error, JaxnetsError) else 1
-          runs.end(workdir, "failed", code, str(error))
-        raise
+      summary = fit_and_note(config, workdir, data_dir, track, begun_or_not=True)
   return summary
 
 
@@ -93,9 +84,7 @@ def _outcome(
   except ElsewhereError:
     return {"state": "elsewhere", "error": ""}
   except Exception as error:
-    code = error.exit_code if isinstance(error, JaxnetsError) else 1
-    state = {4: "diverged", 75: "interrupted", 130: "interrupted"}.get(code, "failed")
-    return {"state": state, "error": str(error) or type(error).__name__}
+    return {"state": state_after(error), "error": str(error) or type(error).__name__}
   return {"state": "done", "error": "", "facts": facts}
 
 

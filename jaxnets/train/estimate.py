@@ -1,5 +1,6 @@
 """What a config costs, from its traced net and gradient: nothing is compiled, run or allocated."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxnets import cost, kernels, nets
+from jaxnets import cost, data, kernels, nets
 from jaxnets.config import Config
 from jaxnets.cost import Layer, roofline
 from jaxnets.cost.devices import Device
@@ -16,6 +17,7 @@ from jaxnets.cost.memory import bytes_of, measure_live
 from jaxnets.cost.net import abstract_key, count_net, forward_of
 from jaxnets.cost.program import Program, Recorded, read, record
 from jaxnets.cost.roofline import Bound
+from jaxnets.errors import DataError
 from jaxnets.train.experiment import (
   build_optimiser,
   build_schedule,
@@ -36,6 +38,21 @@ class Subject(NamedTuple):
   channels: int = 3
   devices: int = 1
   platform: str = "cpu"  # of the devices: "cpu", "cuda" or "tpu"
+
+
+def subject_of(config: Config, data_dir: str | None, **more: Any) -> Subject:
+  """A config on its dataset; on colour images with the net's own classes where that is not here.
+
+  Args:
+    config: checked.
+    data_dir: where prepared datasets are.
+    **more: devices and platform.
+  """
+  classes, channels = nets.variant(config.net.name).classes, 3
+  with contextlib.suppress(DataError):  # not prepared here
+    info = data.info(config.data.name, data_dir)
+    classes, channels = len(info.classes), info.channels
+  return Subject(config, classes, channels, **more)
 
 
 class Memory(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from jaxnets import data, kernels, memory, nets
-from jaxnets.config import Config, divide, from_json, normalises, program, to_json
+from jaxnets.config import Config, digest, divide, from_json, normalises, program, to_json
 from jaxnets.cost.net import abstract_key, count_net, shapes_of
 from jaxnets.errors import ConfigError
 from jaxnets.train import mesh as meshes
@@ -46,6 +46,7 @@ class Experiment(NamedTuple):
 
   config: Config
   recipe: Recipe
+  program: str  # the same for configs that run one compiled step
   info: data.Info
   mesh: jax.sharding.Mesh
   net: nets.Net
@@ -133,7 +134,7 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   check_memory(abstract)
   macs = count_net(net, shapes, size, info.channels).macs
   return Experiment(
-    config, recipe, info, mesh, net, macs, steps, schedule, plateau, abstract,
+    config, recipe, digest(config), info, mesh, net, macs, steps, schedule, plateau, abstract,
     jax.jit(init, out_shardings=everywhere), train_step,
     jax.jit(make_eval_step(net, prepare_evaluation)), training, validation, data_dir,
   )  # fmt: skip

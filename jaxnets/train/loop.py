@@ -12,8 +12,7 @@ from typing import Any
 import jax
 
 from jaxnets import kernels, nets, runs
-from jaxnets.config import Config, program, to_json
-from jaxnets.config import digest as config_digest
+from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
 from jaxnets.errors import DivergedError, StoppedError
@@ -100,8 +99,7 @@ def train(
       range(start + 1, experiment.steps + 1), training_batches(experiment, start), strict=False
     ):
       if step_function is None:
-        name = config_digest(program(experiment.config))
-        compiled = compile_step(name, experiment.train_step, state, batch, run)
+        compiled = compile_step(experiment.program, experiment.train_step, state, batch, run)
         step_function = compiled.call
         if jax.process_index() == 0:
           runs.note(workdir, compile={"how": compiled.how, "seconds": round(compiled.seconds, 2)})

@@ -10,12 +10,12 @@ from typing import Any
 
 from jaxnets import runs
 from jaxnets.config import Config, differences, to_json
-from jaxnets.errors import ConfigError, JaxnetsError
+from jaxnets.errors import ConfigError, exit_code_of
 
 log = logging.getLogger("jaxnets")
 
 # The state of a run in run.json, by its exit code; all others are "failed".
-STATES = {0: "done", 4: "diverged", 75: "interrupted", 130: "interrupted"}
+BY_EXIT_CODE = {0: "done", 4: "diverged", 75: "interrupted", 130: "interrupted"}
 
 
 def finished(workdir: Path, config: Config, resume: str = "auto") -> dict[str, Any] | None:
@@ -45,25 +45,36 @@ def finished(workdir: Path, config: Config, resume: str = "auto") -> dict[str, A
       f"{', '.join(listed)}{more})\nUse a new --workdir, or the config of {workdir}/config.json"
     )
   summary = runs.read_json(workdir / "summary.json")
-  if summary and (runs.read_json(workdir / "run.json") or {}).get("state") != STATES[0]:
-    runs.end(workdir, STATES[0], 0)  # killed after its last word
+  if summary and (runs.read_json(workdir / "run.json") or {}).get("state") != "done":
+    runs.end(workdir, "done", 0)  # killed after its last word
   return summary
 
 
+def state_after(error: BaseException) -> str:
+  """The state of a run that an error ended."""
+  return BY_EXIT_CODE.get(exit_code_of(error), "failed")
+
+
 def fit_and_note(
-  config: Config, workdir: Path, data_dir: str | None = None, track: Sequence[str] = ()
+  config: Config,
+  workdir: Path,
+  data_dir: str | None = None,
+  track: Sequence[str] = (),
+  *,
+  begun_or_not: bool = False,
 ) -> dict[str, Any]:
-  """`loop.fit`, with its end in run.json: state, exit code, error; the traceback is in log.txt."""
+  """`loop.fit`, with its end in run.json: state, exit code, error; the traceback is in log.txt.
+
+  An error before the run has begun leaves no run.json, unless `begun_or_not`.
+  """
   from jaxnets.train.loop import fit
 
   try:
     summary = fit(config, workdir, data_dir, track)
   except (Exception, KeyboardInterrupt) as error:
     log.debug("traceback", exc_info=error)
-    if (workdir / "run.json").exists():
-      code = error.exit_code if isinstance(error, JaxnetsError) else 1
-      code = 130 if isinstance(error, KeyboardInterrupt) else code
-      runs.end(workdir, STATES.get(code, "failed"), code, str(error))
+    if begun_or_not or (workdir / "run.json").exists():
+      runs.end(workdir, state_after(error), exit_code_of(error), str(error))
     raise
-  runs.end(workdir, STATES[0], 0)
+  runs.end(workdir, "done", 0)
   return summary

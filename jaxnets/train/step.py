@@ -12,10 +12,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxnets.nets import Net
 from jaxnets.train import score
 from jaxnets.train.mesh import DATA, replicated, split
+from jaxnets.train.optim import Number
 from jaxnets.train.state import State
 
 Batch = dict[str, jax.Array]
-Number = float | jax.Array  # may be traced
 # (key, batch) -> images float32 [batch, height, width, channels], targets float32 [batch, classes]
 Prepare = Callable[[jax.Array, Batch], tuple[jax.Array, jax.Array]]
 TrainStep = Callable[[State, Batch, jax.Array], tuple[State, dict[str, jax.Array]]]

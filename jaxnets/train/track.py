@@ -14,8 +14,6 @@ from jaxnets.errors import DataError
 
 Sink = Callable[[dict[str, Any]], None]  # takes a row of metrics.jsonl
 
-TRACKERS = ("tb", "wandb")
-
 
 @contextlib.contextmanager
 def sinks(names: Sequence[str], workdir: Path, config: Config, step: int) -> Iterator[list[Sink]]:
@@ -31,7 +29,7 @@ def sinks(names: Sequence[str], workdir: Path, config: Config, step: int) -> Ite
     DataError: the tracker's package is not installed.
   """
   with contextlib.ExitStack() as opened:
-    yield [opened.enter_context(OPENERS[name](workdir, config, step)) for name in names]
+    yield [opened.enter_context(TRACKERS[name](workdir, config, step)) for name in names]
 
 
 @contextlib.contextmanager
@@ -67,7 +65,7 @@ def _wandb(workdir: Path, config: Config, step: int) -> Iterator[Sink]:
     run.finish()
 
 
-OPENERS = {"tb": _tensorboard, "wandb": _wandb}
+TRACKERS = {"tb": _tensorboard, "wandb": _wandb}
 
 
 def _package(name: str, tracker: str) -> Any:

@@ -126,7 +126,7 @@ def test_two_protocols_are_no_ranking(tmp_path):
     (["compare", "DIR", "--metric=test_topp1"], 'no metric|Did you mean "test_top1"'),
     (["compare", "DIR", "--by=net.dpeth"], 'Did you mean "net.depth"'),
     (["compare", "DIR", "--baseline=depth=9"], "fits 0 groups"),
-    (["status"], "which sweep or run?"),
+    (["status"], "which runs?"),
   ],
 )
 def test_mistakes_are_told_in_two_lines(words, said, tmp_path, capsys):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jaxnets.sweep import cells, grid, preflight
+from jaxnets.errors import ConfigError
+from jaxnets.sweep import cells, grid, preflight, shares
 from jaxnets.train.estimate import Subject, estimate
 from tests.train.tiny import tiny_config
 
@@ -21,15 +22,14 @@ def resolve(overrides):
 
 def test_every_cell_has_the_cost_of_its_config_and_the_number_of_its_program():
   found = resolve(grid.product([grid.sweep("net.depth", [8, 14]), grid.seeds(2)]))
-  prices = preflight.price(found, None, 1, 2**34)
+  prices = preflight.price(found, None, shares.Shares([{}], "cpu", 1, 2**34))
   assert [one.group for one in prices] == [1, 1, 2, 2]
   for one in prices:
     wanted = estimate(Subject(one.cell.config, 10, 1))
     assert (one.params, one.macs) == (wanted.forward.params, wanted.forward.macs)
     assert (one.memory, one.fits) == (wanted.memory.train, True)
-  assert [one.fits for one in preflight.price(found, None, 1, prices[0].memory)] == [
-    True, True, False, False
-  ]  # fmt: skip
+  less = shares.Shares([{}], "cpu", 1, prices[0].memory)
+  assert [one.fits for one in preflight.price(found, None, less)] == [True, True, False, False]
 
 
 PROBE = preflight.Probe(
@@ -84,3 +84,21 @@ def test_a_probe_times_real_steps_and_writes_nothing(tmp_path):
 def test_one_seed_can_find_nothing():
   assert preflight.smallest_effect(1) is None
   assert preflight.smallest_effect(10) == pytest.approx(1.0, abs=0.01)
+
+
+def test_gpus_are_divided_among_workers_and_say_their_own_memory(monkeypatch):
+  monkeypatch.setattr(shares, "_devices", lambda: ("gpu", 4, 2**33))
+  monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+  all_four, two = shares.divide(None), shares.divide(2)
+  assert [e["CUDA_VISIBLE_DEVICES"] for e in all_four.environments] == ["0", "1", "2", "3"]
+  assert [e["CUDA_VISIBLE_DEVICES"] for e in two.environments] == ["0,2", "1,3"]
+  assert (two.platform, two.devices, two.memory) == ("cuda", 2, 2**33)
+  with pytest.raises(ConfigError, match="4 GPUs"):
+    shares.divide(5)
+
+
+def test_cores_are_divided_among_no_more_workers_than_cells(monkeypatch):
+  monkeypatch.setattr(shares.os, "sched_getaffinity", lambda process: range(16))
+  few = shares.divide(None, cells=2)
+  assert [e["OMP_NUM_THREADS"] for e in few.environments] == ["8", "8"]
+  assert len(shares.divide(None).environments) == 16

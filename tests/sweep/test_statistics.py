@@ -238,38 +238,16 @@ def test_the_standard_error_of_a_test_set_is_the_scatter_over_drawn_test_sets():
   assert statistics.standard_error_of_test_set(1, 100) == 0
 
 
-@pytest.mark.parametrize(("correct", "images"), [(0, 10), (81, 263), (467, 500), (7, 7)])
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_wilsons_interval_is_that_of_scipy(correct, images, level):
-  expected = stats.binomtest(correct, images).proportion_ci(level, "wilson")
-  assert statistics.wilson(correct, images, level) == pytest.approx(tuple(expected), abs=1e-12)
-
-
-def test_wilsons_interval_holds_the_shares_that_a_score_test_does_not_reject():
-  for bound in statistics.wilson(81, 263):
-    z = (81 / 263 - bound) / statistics.standard_error_of_test_set(bound, 263)
-    assert abs(z) == pytest.approx(stats.norm.ppf(0.975))
-
-
-@pytest.mark.parametrize("images", range(1, 60))
-def test_wilsons_interval_ends_at_the_bound_that_the_accuracy_has_reached(images):
-  assert statistics.wilson(0, images)[0] == 0
-  assert statistics.wilson(images, images)[1] == 1
-
-
 def test_the_noise_of_the_images_is_not_seen_from_run_to_run():
   # Each image comes out right in all runs or in none, but for a few: `runs` sees only those.
   rng = np.random.default_rng(4)
   hard = rng.random((IMAGES, 1)) < 0.1
   right = np.where(rng.random((IMAGES, 300)) < 0.01, hard, ~hard)
-  got = statistics.noise_apart(right.mean(0).tolist(), IMAGES)
-  assert got.runs == pytest.approx(math.sqrt(0.01 * 0.99 / IMAGES), rel=0.15)
-  assert got.images == pytest.approx(math.sqrt(right.mean() * (1 - right.mean()) / IMAGES))
-  assert got.images > 2.5 * got.runs
-
-
-def test_one_run_shows_no_noise_from_run_to_run():
-  assert statistics.noise_apart([0.9], 100) == (None, pytest.approx(0.03))
+  runs = statistics.summarise(right.mean(0).tolist())
+  images = statistics.standard_error_of_test_set(runs.mean, IMAGES)
+  assert runs.std == pytest.approx(math.sqrt(0.01 * 0.99 / IMAGES), rel=0.15)
+  assert images == pytest.approx(math.sqrt(right.mean() * (1 - right.mean()) / IMAGES))
+  assert images > 2.5 * runs.std
 
 
 @pytest.mark.parametrize(
@@ -289,7 +267,6 @@ def test_one_run_shows_no_noise_from_run_to_run():
     (lambda: statistics.seeds_needed(1.0, math.inf), "std"),
     (lambda: statistics.standard_error_of_test_set(93.0, 100), "percent"),
     (lambda: statistics.standard_error_of_test_set(0.93, 0), "images"),
-    (lambda: statistics.wilson(11, 10), "correct"),
   ],
 )
 def test_what_makes_no_sense_is_refused(call, message):

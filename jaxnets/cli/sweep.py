@@ -161,13 +161,13 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str]) -> int:
     log.info("%d of %d cells have ended before", done, len(rows))
   try:
     for outcome in dispatch.run(left, settings, dispatch.local):
+      place = workdir / outcome.row["folder"]
+      compiled += runs.read_run(place).record.get("compile", {}).get("how") == "compiled"
       if outcome.state == "interrupted":
         continue
       done += 1
-      place = workdir / outcome.row["folder"]
       if outcome.state == "failed":
         dispatch.note_failure(place, 1, outcome.error)
-      compiled += runs.read_run(place).record.get("compile", {}).get("how") == "compiled"
       _say(outcome, done, len(rows), workdir)
       if values.fail_fast and outcome.state in ("failed", "diverged"):
         broken = True
@@ -175,7 +175,7 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str]) -> int:
   finally:
     for number, handler in before.items():
       signal.signal(number, handler)
-  log.info("%d train steps were compiled by this command", compiled)
+  log.info("%d train steps were compiled for the cells that ran", compiled)
   return _end(values, sweep, rows, received, broken, time.monotonic() - began)
 
 

@@ -76,7 +76,7 @@ def judge(found: Sequence[Compared], labels: Sequence[str], metric: str, level: 
     kind = "same"
     one = found[largest].difference
     limit = one and statistics.detectable(one.n, one.std, 1 - alpha / len(tested))
-    said = _no_difference(found, labels, name, largest, effect, share, limit)
+    said = _no_difference(found, labels, name, largest, effect, share, limit, untested)
   if untested:
     said += (
       f"; {_count(len(untested), len(found) - 1)} without a test (too few common seeds, or no "
@@ -187,14 +187,15 @@ def _difference(better, worse, found, labels, name, metric, largest, effect) -> 
   )
 
 
-def _no_difference(found, labels, name, largest, effect, share, limit) -> str:
+def _no_difference(found, labels, name, largest, effect, share, limit, untested) -> str:
   """The sentence's beginning where nothing was found, with what could have been."""
   if len(found) == 2:
     said = f"{labels[1]} and {labels[0]} are not separable in {name}: {effect}"
   else:
     said = (
       f"None of {len(found) - 1} variants is separable from {labels[0]} in {name} (corrected for "
-      f"all comparisons); the largest difference is that of {labels[largest]}: {effect}"
+      f"all comparisons); the largest difference{' that can be tested' if untested else ''} is that "
+      f"of {labels[largest]}: {effect}"
     )
   difference = found[largest].difference
   if difference.low is not None and difference.low * difference.high > 0:

@@ -207,3 +207,16 @@ def test_many_axes_names_and_values_are_drawn(tmp_path):
     )
     assert main(["launch.py", "report", str(sweep)]) == 0
     assert (sweep / "report" / "figures" / "sweep.svg").exists()
+
+
+def test_a_difference_without_a_test_is_not_passed_over_in_silence(tmp_path):
+  # Depth 20 differs by the same amount on both seeds: no spread, so no test.
+  values = {8: [0.90, 0.91], 14: [0.88, 0.92], 20: [0.80, 0.81]}
+  sweep = write_sweep(
+    tmp_path / "s", {"net.depth": [8, 14, 20]}, range(2),
+    lambda s, seed: values[s["net.depth"]][seed],
+  )  # fmt: skip
+  verdict = content(sweep).verdict
+  assert verdict.untested == [2]
+  assert "the largest difference that can be tested is that of depth=14" in verdict.sentence
+  assert "1 of 2" in verdict.sentence

@@ -192,10 +192,10 @@ def _no_difference(found, labels, name, largest, effect, share, limit, untested)
   if len(found) == 2:
     said = f"{labels[1]} and {labels[0]} are not separable in {name}: {effect}"
   else:
+    which = "the largest difference that can be tested" if untested else "the largest difference"
     said = (
       f"None of {len(found) - 1} variants is separable from {labels[0]} in {name} (corrected for "
-      f"all comparisons); the largest difference{' that can be tested' if untested else ''} is that "
-      f"of {labels[largest]}: {effect}"
+      f"all comparisons); {which} is that of {labels[largest]}: {effect}"
     )
   difference = found[largest].difference
   if difference.low is not None and difference.low * difference.high > 0:

@@ -7,7 +7,7 @@
 
 Szegedy et al. 2014, section 4: figure 2a, the naive module, against 2b, the one with reductions
 before the large convolutions. Three arms: with reductions; without, at the same width, which costs
-more; without, as narrow as makes it cost the same. Three seeds of 400 steps.
+more; without, as narrow as makes it cost the same. Five seeds of 400 steps.
 """
 
 from jaxnets import config
@@ -38,5 +38,5 @@ def get_sweep(hyper, arg=""):
       hyper.product([naive, width]),
       hyper.product([naive, equal]),
     ]),
-    hyper.seeds(2 if runlocal else 3),
+    hyper.seeds(2 if runlocal else 5),
   ])  # fmt: skip

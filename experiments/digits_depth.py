@@ -38,5 +38,5 @@ def get_sweep(hyper, arg=""):
   return hyper.product([
     hyper.sweep("net.shortcut", ["none", "A"]),
     hyper.sweep("net.depth", [8, 14] if runlocal else [8, 20, 32, 56]),
-    hyper.seeds(2 if runlocal else 3),
+    hyper.seeds(2 if runlocal else 5),
   ])  # fmt: skip

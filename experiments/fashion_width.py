@@ -7,7 +7,7 @@
 
 Residual nets of 8 to 32 layers whose width is solved so that each costs what the one of 14 layers
 does, within one percent; where whole channels are too coarse steps for that, the channels inside
-the units give way a little too (net.bottleneck). Three seeds of 400 steps, about one pass over the
+the units give way a little too (net.bottleneck). Five seeds of 400 steps, about one pass over the
 54,000 training images.
 """
 
@@ -34,5 +34,5 @@ def get_sweep(hyper, arg=""):
   return hyper.product([
     hyper.sweep("net.depth", [8, 14] if runlocal else [8, 14, 20, 32]),
     hyper.matched("net.width", macs={}, then="net.bottleneck"),
-    hyper.seeds(2 if runlocal else 3),
+    hyper.seeds(2 if runlocal else 5),
   ])  # fmt: skip

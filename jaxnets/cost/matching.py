@@ -130,8 +130,7 @@ def match(
         nearest = min(nearest, found, key=lambda one: abs(one.error))
       if abs(nearest.error) <= tolerance:
         return nearest
-    tried = f"Nearest with both is {nearest.fields} ({nearest.error:+.2%})"
-    failure = f"{failure.splitlines()[0]}\n{tried}: give tolerance={_above(nearest.error)}"
+    failure = _explain_both(nearest, then, quantity, tolerance)
   raise ConfigError(failure)
 
 
@@ -244,21 +243,18 @@ def _explain(
 ) -> str:
   """The two lines of the error for an axis that gives nothing within the tolerance."""
 
-  def number(cost: float) -> str:
-    return f"{cost:.3g}" if quantity == "seconds" else f"{round(cost):,}"
-
   def said(value: Value) -> str:
     cost = search.costs[value]
     shortest = min((v for v in search.costs if search.costs[v] == cost), key=lambda v: len(repr(v)))
-    return f"{number(cost)} at {shortest}"
+    return f"{_number(cost, quantity)} at {shortest}"
 
-  name = quantity.replace("macs", "MACs")
-  wanted = f"net.{axis} of {net} cannot give {number(search.target)} {name}"
+  wanted = f"net.{axis} of {net} cannot give {_priced(search.target, quantity)}"
   by_cost = sorted(search.costs, key=lambda value: search.costs[value])
   first, last = by_cost[0], by_cost[-1]
   if outcome == "flat":
     return (
-      f"{wanted}: it has no influence, there are {number(search.costs[first])} at {min(by_cost)} "
+      f"{wanted}: it has no influence, there are {_number(search.costs[first], quantity)} at "
+      f"{min(by_cost)} "
       f"and at {max(by_cost)}\nSolve an axis that has, such as width"
     )
   if outcome == "end":
@@ -279,6 +275,27 @@ def _explain(
     f"({search.error(under):+.2%}), {said(over)} ({search.error(over):+.2%})\n"
     f"Give tolerance={_above(nearest)}{also}"
   )
+
+
+def _explain_both(nearest: Match, then: str, quantity: str, tolerance: float) -> str:
+  """The two lines of the error for two axes that together give nothing within the tolerance."""
+  found = " and ".join(f"{name}={nearest.fields[name]}" for name in (nearest.axis, then))
+  asked = f"give tolerance={_above(nearest.error)}" if abs(nearest.error) < 1 else "mend the target"
+  return (
+    f"net.{nearest.axis} and net.{then} of {nearest.net} cannot give "
+    f"{_priced(nearest.target, quantity)} within {tolerance:.2g}: the nearest is "
+    f"{_number(nearest.cost, quantity)} at {found} ({nearest.error:+.2%})\n"
+    f"Solve another second axis, or {asked}"
+  )
+
+
+def _priced(cost: float, quantity: str) -> str:
+  """ "40,551,040 MACs"."""
+  return f"{_number(cost, quantity)} {quantity.replace('macs', 'MACs')}"
+
+
+def _number(cost: float, quantity: str) -> str:
+  return f"{cost:.3g}" if quantity == "seconds" else f"{round(cost):,}"
 
 
 def _above(error: float) -> str:

@@ -56,7 +56,8 @@ class Experiment(NamedTuple):
   plateau: Any
   abstract: State  # shapes, types and layout of the state
   init: Callable[[jax.Array], State]
-  train_step: Callable[..., Any]  # (state, batch, (key, recipe)) -> (state, metrics)
+  step: Callable[..., Any]  # (state, batch, (key, recipe)) -> (state, metrics), on one device
+  train_step: Callable[..., Any]  # the same, jitted and laid out over the mesh
   eval_step: Callable[..., Any]
   training: data.Source
   validation: data.Source | None  # None when nothing was carved out
@@ -118,8 +119,9 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
     training, classes=len(info.classes), **section
   )
   mapped = train.form == "shard_map"
-  step = make_recipe_step(
-    config, net, schedule, prepare_training, axis=meshes.DATA if mapped else None,
+  make_step = functools.partial(make_recipe_step, config, net, schedule, prepare_training)
+  step = make_step(
+    axis=meshes.DATA if mapped else None,
     parts_sharding=None if mapped else meshes.split_second(mesh),
   )  # fmt: skip
   train_step = shard_map_step(step, mesh) if mapped else jit_step(step, mesh)
@@ -135,7 +137,7 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   macs = count_net(net, shapes, size, info.channels).macs
   return Experiment(
     config, recipe, digest(config), info, mesh, net, macs, steps, schedule, plateau, abstract,
-    jax.jit(init, out_shardings=everywhere), train_step,
+    jax.jit(init, out_shardings=everywhere), make_step(), train_step,
     jax.jit(make_eval_step(net, prepare_evaluation)), training, validation, data_dir,
   )  # fmt: skip
 

@@ -3,9 +3,8 @@
 import contextlib
 import logging
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,17 @@ from jaxnets import kernels, nets, runs
 from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
-from jaxnets.errors import DivergedError, StoppedError
+from jaxnets.errors import DivergedError
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
 from jaxnets.train.checkpoint import Checkpoints
-from jaxnets.train.compiled import compile_step
 from jaxnets.train.evaluate import evaluate, protocol
 from jaxnets.train.experiment import Experiment, build, load
+from jaxnets.train.interrupt import Stopped, interruptible, stop
+from jaxnets.train.members import Course, Seat, Start, alone
 from jaxnets.train.progress import reporter
 from jaxnets.train.state import State, digest
+from jaxnets.train.step import Batch
 from jaxnets.train.track import Sink, sinks
 
 log = logging.getLogger("jaxnets")
@@ -58,25 +59,40 @@ def fit(
     StoppedError: SIGINT or SIGTERM; the newest checkpoint is named.
   """
   with interruptible() as stopped:
-    experiment = build(config, data_dir)
-    if jax.process_index() == 0:
-      note_other_kernels(workdir)
-      runs.begin(workdir, to_json(config), facts(experiment))
-    announce(experiment)
-    init_key, step_key = jax.random.split(jax.random.key(config.seed))
-    with contextlib.closing(Checkpoints(workdir / "checkpoints", config.train.keep)) as checkpoints:
-      state = checkpoints.restore(experiment.abstract)
-      if state is None:
-        state = experiment.init(init_key)
-      else:
-        log.info("resuming at step %d of %d", state.step, experiment.steps)
-      first = jax.process_index() == 0
-      if first:
-        runs.trim_metrics(workdir, int(state.step))
-      with sinks(track if first else (), workdir, config, int(state.step)) as told:
-        record = recorder(workdir, told)
-        state = train(experiment, state, step_key, workdir, checkpoints, stopped, record)
-        return summarise(experiment, state, workdir, stopped, record)
+    return alone(course(config, workdir, stopped, data_dir, track))
+
+
+def course(
+  config: Config,
+  workdir: Path,
+  stopped: Stopped,
+  data_dir: str | None = None,
+  track: Sequence[str] = (),
+) -> Course:
+  """A run, from where its folder was left to its summary; see `members` for who takes its steps."""
+  experiment = build(config, data_dir)
+  first = jax.process_index() == 0
+  before = runs.read_json(workdir / "run.json") or {}
+  if first:
+    note_other_kernels(before)
+    runs.begin(workdir, to_json(config), facts(experiment))
+  announce(experiment)
+  init_key, step_key = jax.random.split(jax.random.key(config.seed))
+  with contextlib.closing(Checkpoints(workdir / "checkpoints", config.train.keep)) as checkpoints:
+    state = checkpoints.restore(experiment.abstract)
+    if state is None:
+      state = experiment.init(init_key)
+    else:
+      log.info("resuming at step %d of %d", state.step, experiment.steps)
+    if first:
+      runs.trim_metrics(workdir, int(state.step))
+    with sinks(track if first else (), workdir, config, int(state.step)) as told:
+      record = recorder(workdir, told)
+      seat = Seat(state)
+      if int(state.step) < experiment.steps:
+        seat = yield from train(experiment, state, step_key, workdir, checkpoints, stopped, record)
+        note_other_members(before, seat.facts)
+      return summarise(experiment, seat.state, workdir, stopped, record)
 
 
 def train(
@@ -85,27 +101,27 @@ def train(
   key: jax.Array,
   workdir: Path,
   checkpoints: Checkpoints,
-  stopped: Callable[[], int],
+  stopped: Stopped,
   record: Sink,
-) -> State:
-  """Steps to the end of the run, with rows of metrics, evaluations and checkpoints on the way."""
+) -> Generator[Start | Batch, Any, Seat]:
+  """Steps to the end of the run, with rows of metrics, evaluations and checkpoints on the way.
+
+  Yields a `Start`, to be sent a seat, then the batch of each step, to be sent the step's metrics.
+  """
   config, every = experiment.config.train, experiment.config.eval.every
-  run = (key, experiment.recipe)
-  start, pending, since = int(state.step), [], time.monotonic()
+  start, pending, since = int(state.step), [], 0.0
   ahead = AHEAD.get(jax.default_backend(), AHEAD_ELSEWHERE)
-  step_function = None
+  seat = Seat(state)
   with reporter(experiment.steps) as report:
     for step, batch in zip(
       range(start + 1, experiment.steps + 1), training_batches(experiment, start), strict=False
     ):
-      if step_function is None:
-        compiled = compile_step(experiment.program, experiment.train_step, state, batch, run)
-        step_function = compiled.call
+      if step == start + 1:
+        seat = yield Start(experiment, state, (key, experiment.recipe), batch)
         if jax.process_index() == 0:
-          runs.note(workdir, compile={"how": compiled.how, "seconds": round(compiled.seconds, 2)})
+          runs.note(workdir, **seat.facts)
         since = time.monotonic()
-      state, metrics = step_function(state, batch, run)
-      pending.append(metrics)
+      pending.append((yield batch))
       if len(pending) > ahead:
         jax.block_until_ready(pending[-ahead])
 
@@ -114,39 +130,32 @@ def train(
       save = step % config.checkpoint_every == 0 or last or bool(number)
       evaluates = step % every == 0 and not last and experiment.validation is not None
       if step % config.log_every == 0 or step == ending(experiment.steps) or save or evaluates:
-        row = training_row(experiment, state, step, pending, checkpoints.steps())
+        row = training_row(experiment, seat, step, pending, checkpoints.steps())
         seconds, since, pending = time.monotonic() - since, time.monotonic(), []
         row["images_per_second"] = round(row["count"] / seconds, 1)
         record(row)
         report.row(step, row["loss"], row["top1"], row["images_per_second"])
         checkpoints.sign()
       if evaluates and not number:
-        state = validate(experiment, state, step, record)
+        validate(experiment, seat, step, record)
         since = time.monotonic()
       if save:
-        checkpoints.save(step, state)
+        checkpoints.save(step, seat.state)
       if number and not last:
         checkpoints.wait()
         raise stop(number, f"at step {step} of {experiment.steps}; checkpoint {step} is kept")
-  return state
+  return seat
 
 
-def validate(experiment: Experiment, state: State, step: int, record: Sink) -> State:
+def validate(experiment: Experiment, seat: Seat, step: int, record: Sink) -> None:
   """Evaluates on the validation images; the plateau's factor follows their error."""
   assert experiment.validation is not None
+  state = seat.state
   scores = evaluate(experiment, state, experiment.validation)
   record({"step": step, "split": "validation", **scores})
-  if experiment.plateau is None:
-    return state
-  plateau = optim.plateau_update(experiment.plateau, state.plateau, 1 - scores["top1"])
-  return state._replace(plateau=plateau)
-
-
-def stop(number: int, where: str) -> StoppedError:
-  """The error that ends a run after a signal."""
-  code = 130 if number == signal.SIGINT else 75
-  name = signal.Signals(number).name
-  return StoppedError(f"stopped by {name} {where}\nRun the same command to go on", code)
+  if experiment.plateau is not None:
+    plateau = optim.plateau_update(experiment.plateau, state.plateau, 1 - scores["top1"])
+    seat.state = state._replace(plateau=plateau)
 
 
 def recorder(workdir: Path, told: Sequence[Sink]) -> Sink:
@@ -178,14 +187,14 @@ def training_batches(experiment: Experiment, start: int) -> Iterator[dict[str, A
   return (meshes.global_batch(experiment.mesh, batch) for batch in batches)
 
 
-def learning_rate(experiment: Experiment, state: State, step: int) -> float:
+def learning_rate(experiment: Experiment, seat: Seat, step: int) -> float:
   """The rate that the step numbered `step`, from 1, was taken with."""
-  scale = 1.0 if experiment.plateau is None else float(state.plateau.scale)
+  scale = 1.0 if experiment.plateau is None else float(seat.state.plateau.scale)
   return float(experiment.recipe.lr) * float(experiment.schedule(step - 1)) * scale
 
 
 def training_row(
-  experiment: Experiment, state: State, step: int, pending: list[Any], saved: list[int]
+  experiment: Experiment, seat: Seat, step: int, pending: list[Any], saved: list[int]
 ) -> dict[str, Any]:
   """The row of metrics.jsonl for the steps whose metrics are pending, the last being `step`.
 
@@ -198,7 +207,7 @@ def training_row(
       kept = f"checkpoint {saved[-1]} is kept" if saved else "no checkpoint was written yet"
       raise DivergedError(
         f"loss or gradient is not finite at step {number} (learning rate "
-        f"{learning_rate(experiment, state, number):.4g}); {kept}\n"
+        f"{learning_rate(experiment, seat, number):.4g}); {kept}\n"
         f"Try a smaller optim.lr, optim.warmup_steps={max(100, step // 10)}, or optim.clip_norm=1.0"
       )
   count = sum(float(row["count"]) for row in rows)
@@ -208,7 +217,7 @@ def training_row(
     "split": "train",
     **means,
     "count": int(count),
-    "lr": learning_rate(experiment, state, step),
+    "lr": learning_rate(experiment, seat, step),
     "grad_norm": float(rows[-1]["grad_norm"]),
   }
 
@@ -217,7 +226,7 @@ def summarise(
   experiment: Experiment,
   state: State,
   workdir: Path,
-  stopped: Callable[[], int],
+  stopped: Stopped,
   record: Sink,
 ) -> dict[str, Any]:
   """Evaluates the final parameters, reads the test images once, and writes summary.json."""
@@ -279,25 +288,6 @@ def last_training(workdir: Path, steps: int) -> dict[str, float | int]:
   return {**means, "train_count": count}
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[Callable[[], int]]:
-  """Turns the first SIGINT or SIGTERM into a number to ask for; a second one ends at once."""
-  received = []
-
-  def note(number, frame):
-    del frame
-    received.append(number)
-    log.info("%s: ending after this step or evaluation", signal.Signals(number).name)
-    signal.signal(number, signal.SIG_DFL)
-
-  before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-  try:
-    yield lambda: received[0] if received else 0
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
-
-
 def announce(experiment: Experiment) -> None:
   """Says what is about to run."""
   info, net, size = experiment.info, experiment.net, experiment.config.data.image_size
@@ -313,14 +303,24 @@ def announce(experiment: Experiment) -> None:
   )
 
 
-def note_other_kernels(workdir: Path) -> None:
-  """Says when a run goes on with other kernels than it had: equal to rounding, not to the bit."""
-  before = (runs.read_json(workdir / "run.json") or {}).get("kernels")
-  if before is not None and before != kernels.describe():
+def note_other_kernels(before: dict[str, Any]) -> None:
+  """Says when a run goes on with other kernels than its record has: not the same to the bit."""
+  old, new = before.get("kernels"), kernels.describe()
+  if old is not None and old != new:
     log.warning(
       "this run had the kernels %s and goes on with %s: the same up to rounding, not to the bit; "
       "--kernels=%s goes on as before",
-      before, kernels.describe(), before.split()[0],
+      old, new, old.split()[0],
+    )  # fmt: skip
+
+
+def note_other_members(before: dict[str, Any], facts: dict[str, Any]) -> None:
+  """Says when a run goes on alone that was a member of a program, or the other way round."""
+  if before and before.get("members") != facts.get("members"):
+    log.warning(
+      "this run was %s and goes on as %s: the same up to rounding, not to the bit",
+      *(f"one of {m['count']} members ({m['form']})" if (m := x.get("members")) else "one alone"
+        for x in (before, facts)),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 
 import jax
 import pytest
@@ -79,6 +80,22 @@ def test_what_no_value_can_give_is_explained():
   with pytest.raises(ConfigError) as small:
     match("cifar_resnet20", params=30, units=(1, 1, 1))
   assert all(len(str(e.value).splitlines()) <= 2 for e in (error, small))
+
+
+@pytest.mark.parametrize(
+  ("target", "advice"), [(28_912_892, "or give tolerance=0.002"), (1030, "or mend the target")]
+)
+def test_two_axes_that_fail_together_are_told_in_two_lines_without_the_others(target, advice):
+  with pytest.raises(ConfigError) as error:
+    match("cifar_resnet20", macs=target, then="bottleneck", tolerance=1e-6, units=(1, 1, 1))
+  first, second = str(error.value).splitlines()
+  told = re.search(r"net.width and net.bottleneck .* at width=(\S+) and bottleneck=(\S+) ", first)
+  assert told
+  assert "units" not in first
+  width, bottleneck = float(told[1]), float(told[2])
+  macs = count("cifar_resnet20", "macs", width=width, bottleneck=bottleneck, units=(1, 1, 1))
+  assert f" {macs:,} at " in first
+  assert second == f"Solve another second axis, {advice}"
 
 
 @pytest.mark.parametrize("factor", [0.01, 0.9, 1.1, 100])

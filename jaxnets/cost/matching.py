@@ -254,8 +254,7 @@ def _explain(
   if outcome == "flat":
     return (
       f"{wanted}: it has no influence, there are {_number(search.costs[first], quantity)} at "
-      f"{min(by_cost)} "
-      f"and at {max(by_cost)}\nSolve an axis that has, such as width"
+      f"{min(by_cost)} and at {max(by_cost)}\nSolve an axis that has, such as width"
     )
   if outcome == "end":
     which, extreme = ("most", last) if search.error(first) < 0 else ("least", first)
@@ -273,19 +272,18 @@ def _explain(
   return (
     f"{wanted} within {tolerance:.2g}, its steps are coarser: {said(under)} "
     f"({search.error(under):+.2%}), {said(over)} ({search.error(over):+.2%})\n"
-    f"Give tolerance={_above(nearest)}{also}"
+    f"{_wider(nearest)}{also}"
   )
 
 
 def _explain_both(nearest: Match, then: str, quantity: str, tolerance: float) -> str:
   """The two lines of the error for two axes that together give nothing within the tolerance."""
   found = " and ".join(f"{name}={nearest.fields[name]}" for name in (nearest.axis, then))
-  asked = f"give tolerance={_above(nearest.error)}" if abs(nearest.error) < 1 else "mend the target"
   return (
     f"net.{nearest.axis} and net.{then} of {nearest.net} cannot give "
     f"{_priced(nearest.target, quantity)} within {tolerance:.2g}: the nearest is "
     f"{_number(nearest.cost, quantity)} at {found} ({nearest.error:+.2%})\n"
-    f"Solve another second axis, or {asked}"
+    f"{_wider(nearest.error)}, or solve another second axis"
   )
 
 
@@ -298,6 +296,7 @@ def _number(cost: float, quantity: str) -> str:
   return f"{cost:.3g}" if quantity == "seconds" else f"{round(cost):,}"
 
 
-def _above(error: float) -> str:
-  """The next tolerance, in tenths of a percent."""
-  return f"{math.ceil(abs(error) * 1000) / 1000:g}"
+def _wider(error: float) -> str:
+  """Asks for the next tolerance, in tenths of a percent, where there is one."""
+  tolerance = math.ceil(abs(error) * 1000) / 1000
+  return f"Give tolerance={tolerance:g}" if tolerance < 1 else "Mend the target"

@@ -6,11 +6,16 @@ Runs that differ in nothing but the seed are a group. Every group is compared wi
 with --baseline, by a paired t test on common seeds; p is corrected for all comparisons (Holm).
 """
 
+import math
 from typing import Any
 
 from absl import flags
 
 from jaxnets.cli import reading, table
+
+# Columns that are rounded alike; the last two are an interval.
+RESULT = ("mean", "std", "test noise", "low", "high")
+DIFFERENCE = ("delta", "delta low", "delta high")
 
 
 def define(values: flags.FlagValues) -> None:
@@ -27,12 +32,13 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   paths = reading.folders(values, arguments, "compare")
   groups = reading.groups(values, aggregate.read(paths))
   found = aggregate.compare(groups, values.metric, mixed=values.mixed_protocols)
-  share = aggregate.is_share(values.metric)
-  unit = 100 if share and values.format != "json" else 1
+  share, marked = aggregate.is_share(values.metric), values.format in ("text", "md")
   effect = values.effect and values.effect / (100 if share else 1)
-  marked = values.format in ("text", "md")
-  rows = [row(one, unit, effect, aggregate.is_sampled(values.metric), marked) for one in found]
-  title = f"{values.metric}{', %' if unit == 100 else ''}: mean over seeds, 95 % intervals"
+  sampled = aggregate.is_sampled(values.metric)
+  rows = [row(one, effect, sampled) for one in found]
+  if marked:
+    rows = [rounded(one, share) for one in rows]
+  title = f"{values.metric}{', %' if share else ''}: mean over seeds, 95 % intervals"
   table.show(rows, values.format, title=title)
   if values.format == "text":
     for note in notes(found, values.metric):
@@ -40,19 +46,16 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   return 0
 
 
-def row(one: Any, unit: float, effect: float | None, sampled: bool, marked: bool) -> dict[str, Any]:
-  """A group (`aggregate.Compared`) as a row of the table; numbers times `unit`.
+def row(one: Any, effect: float | None, sampled: bool) -> dict[str, Any]:
+  """A group (`aggregate.Compared`) as a row of the table, all numbers as they are.
 
   Args:
     one: the group.
-    unit: 100 for percent.
     effect: to say how many seeds would find it; None to say nothing.
     sampled: whether the metric is an accuracy on images that stand for others.
-    marked: whether a single seed has a dagger.
   """
-  from jaxnets.report.words import DAGGER
   from jaxnets.sweep import aggregate, statistics
-  from jaxnets.sweep.keys import shorten
+  from jaxnets.sweep.keys import shorten, text_of
 
   summary, difference = one.summary, one.difference
   short = shorten(one.group.axes)
@@ -60,17 +63,20 @@ def row(one: Any, unit: float, effect: float | None, sampled: bool, marked: bool
   if sampled and summary and one.images:
     noise = statistics.standard_error_of_test_set(summary.mean, one.images)
   numbers = {
-    **{short[key]: _plain(value) for key, value in one.group.axes.items()},
-    "n": f"1 {DAGGER}" if marked and len(one.values) == 1 else len(one.values),
-    "mean": _times(summary and summary.mean, unit),
-    "std": _times(summary and summary.std, unit),
-    "low": _times(summary and summary.low, unit),
-    "high": _times(summary and summary.high, unit),
-    "test noise": _times(noise, unit),
-    "delta": _times(difference and difference.mean, unit),
-    "delta low": _times(difference and difference.low, unit),
-    "delta high": _times(difference and difference.high, unit),
-    "p": _rounded(one.p),
+    **{
+      short[key]: text_of(value) if isinstance(value, list) else value
+      for key, value in one.group.axes.items()
+    },
+    "n": len(one.values),
+    "mean": summary and summary.mean,
+    "std": summary and summary.std,
+    "low": summary and summary.low,
+    "high": summary and summary.high,
+    "test noise": noise,
+    "delta": difference and difference.mean,
+    "delta low": difference and difference.low,
+    "delta high": difference and difference.high,
+    "p": one.p,
     "diverged": aggregate.count(one.group, "diverged"),
     "failed": aggregate.count(one.group, "failed"),
     "params": aggregate.cost(one.group, "params"),
@@ -80,6 +86,26 @@ def row(one: Any, unit: float, effect: float | None, sampled: bool, marked: bool
     std = difference.std if difference else None
     numbers["seeds needed"] = statistics.seeds_needed(effect, std) if std else None
   return numbers
+
+
+def rounded(row: dict[str, Any], share: bool) -> dict[str, Any]:
+  """A row for people: shares in percent, to a hundredth of a point; a single seed with a dagger.
+
+  Other metrics have the digits that their interval supports: two of its half-width.
+  """
+  from jaxnets.report.words import DAGGER
+
+  short = dict(row)
+  if row["n"] == 1:
+    short["n"] = f"1 {DAGGER}"
+  for names in (RESULT, DIFFERENCE):
+    values = [row[name] for name in names]
+    decimals = 2 if share else _decimals(values[0], values[-2], values[-1])
+    for name, value in zip(names, values, strict=True):
+      short[name] = None if value is None else round(100 * value if share else value, decimals)
+  if row["p"] is not None:
+    short["p"] = float(f"{row['p']:.2g}")
+  return short
 
 
 def notes(found: list[Any], metric: str) -> list[str]:
@@ -97,15 +123,8 @@ def notes(found: list[Any], metric: str) -> list[str]:
   return [*lines, *content.notes(found, list(found[0].group.axes), metric)]
 
 
-def _plain(value: Any) -> Any:
-  return "x".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _times(value: float | None, unit: float) -> float | None:
-  if value is None:
-    return None
-  return round(value * unit, 2) if unit != 1 else value
-
-
-def _rounded(p: float | None) -> float | None:
-  return None if p is None else float(f"{p:.2g}")
+def _decimals(mean: float | None, low: float | None, high: float | None) -> int:
+  """Digits behind the point for two of the interval's half-width, or four of a lone mean."""
+  if low is not None and high is not None and high > low:
+    return 1 - math.floor(math.log10((high - low) / 2))
+  return 3 - math.floor(math.log10(abs(mean))) if mean else 3

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from jaxnets.report import words
 from jaxnets.sweep import aggregate
 from jaxnets.sweep.aggregate import Group
-from jaxnets.sweep.keys import shorten
+from jaxnets.sweep.keys import shorten, text_of
 
 COLOURS = 7  # that stay apart for every eye
 PANELS = 12  # of a figure
@@ -105,7 +104,7 @@ def shade(groups: Sequence[Group], keys: Sequence[str]) -> tuple[str, list[int]]
 
 def legend(groups: Sequence[Group], key: str, keys: Sequence[str]) -> tuple[list[str], str]:
   """The names of an axis's colours, and their title."""
-  return [words.value_of(v) for v in values(groups, key)], shorten(keys)[key]
+  return [text_of(v) for v in values(groups, key)], shorten(keys)[key]
 
 
 def facets(groups: Sequence[Group], keys: Sequence[str]) -> list[tuple[str, list[int]]]:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from jaxnets.report import content as contents
-from jaxnets.report import curves, words
+from jaxnets.report import curves
 from jaxnets.report.content import Content
 from jaxnets.runs import STATES, Run
 from jaxnets.sweep import aggregate
+from jaxnets.sweep.keys import text_of
 
 SCHEMA = 1
 
@@ -75,7 +76,7 @@ def summary_rows(content: Content) -> list[dict[str, Any]]:
     rows.append(
       {
         "group": i + 1,
-        **{key: words.value_of(one.group.axes[key]) for key in content.keys},
+        **{key: text_of(one.group.axes[key]) for key in content.keys},
         "n": len(one.values),
         f"{content.metric}_mean": summary and summary.mean,
         f"{content.metric}_std": summary and summary.std,
@@ -133,7 +134,7 @@ def _placed(content: Content) -> list[tuple[Run, dict[str, Any]]]:
       run,
       {
         "group": i + 1,
-        **{key: words.value_of(one.axes[key]) for key in content.keys},
+        **{key: text_of(one.axes[key]) for key in content.keys},
         "run": run.folder.name,
         "seed": run.config.get(aggregate.SEED),
       },

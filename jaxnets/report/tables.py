@@ -10,6 +10,7 @@ from jaxnets.report import words
 from jaxnets.report.content import Content
 from jaxnets.runs import STATES
 from jaxnets.sweep import aggregate
+from jaxnets.sweep.keys import text_of
 
 LATEX = {
   "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -59,7 +60,7 @@ def results(content: Content) -> Table:
   rows = []
   for i, one in enumerate(content.found):
     summary, difference = one.summary, one.difference
-    row = [str(i + 1), *(words.value_of(one.group.axes[key]) for key in content.keys)]
+    row = [str(i + 1), *(text_of(one.group.axes[key]) for key in content.keys)]
     row += [_mean(summary, share), str(len(one.values))]
     row += [words.interval(summary.low, summary.high, share) if summary else words.NOTHING]
     if several and i == 0:
@@ -84,8 +85,8 @@ def not_done(content: Content) -> Table:
     [
       run.folder.name,
       run.state,
-      words.value_of(run.config.get(aggregate.SEED)),
-      words.value_of(run.record.get("steps")),
+      text_of(run.config.get(aggregate.SEED)),
+      text_of(run.record.get("steps")),
       run.error.partition("\n")[0] or words.NOTHING,
     ]
     for run in contents.lost(content)
@@ -98,7 +99,7 @@ def environments(content: Content) -> Table:
   """What the runs ran on."""
   found = contents.environments(content)
   heads = list(found[0]) if found else []
-  rows = [[words.value_of(row[head]) or words.NOTHING for head in heads] for row in found]
+  rows = [[text_of(row[head]) or words.NOTHING for head in heads] for row in found]
   return Table("environments", "Environment", [Column(h, False) for h in heads], rows, [])
 
 

@@ -1,13 +1,11 @@
 """Numbers as the report writes them: percent, points, intervals, p, counts, times."""
 
-from typing import Any
-
 from jaxnets.sweep import aggregate
+from jaxnets.sweep.keys import NOTHING
 from jaxnets.sweep.statistics import Difference
 
 DAGGER = "†"
 MINUS = "\u2212"
-NOTHING = "\u2013"  # an en dash
 NAMES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy"}
 
 
@@ -98,13 +96,6 @@ def duration(seconds: float | None) -> str:
   if hours:
     return f"{hours} h {minutes} min"
   return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def value_of(value: Any) -> str:
-  """A config value: "16x32x64", "0.1", "none"."""
-  if value is None:
-    return NOTHING
-  return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def shortened(text: str, most: int) -> str:

@@ -9,7 +9,7 @@ from jaxnets.config import flatten
 from jaxnets.errors import ConfigError, did_you_mean
 from jaxnets.runs import Run, read_run
 from jaxnets.sweep import folder, statistics
-from jaxnets.sweep.keys import shorten
+from jaxnets.sweep.keys import shorten, text_of
 from jaxnets.sweep.statistics import Difference, Summary
 
 SEED = "seed"
@@ -179,7 +179,7 @@ def with_baseline(groups: Sequence[Group], text: str | None) -> list[Group]:
 
 def _has(one: Group, key: str, value: str) -> bool:
   return any(
-    key in (name, name.rpartition(".")[2]) and _text(own).lower() == value.lower()
+    key in (name, name.rpartition(".")[2]) and text_of(own).lower() == value.lower()
     for name, own in one.axes.items()
   )
 
@@ -198,7 +198,7 @@ def cost(one: Group, name: str) -> int | None:
 def label(axes: dict[str, Any]) -> str:
   """ "depth=20, shortcut=none"."""
   short = shorten(axes)
-  return ", ".join(f"{short[key]}={_text(value)}" for key, value in axes.items())
+  return ", ".join(f"{short[key]}={text_of(value)}" for key, value in axes.items())
 
 
 def is_share(metric: str) -> bool:
@@ -228,7 +228,3 @@ def _near(groups: Sequence[Group], metric: str) -> str:
   if not metrics:
     return " None is done yet"
   return did_you_mean(metric, metrics) + f"\nMetrics: {', '.join(metrics)}"
-
-
-def _text(value: Any) -> str:
-  return "x".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,5 +1,6 @@
 """Groups of runs and their comparison, on planted results; and the verbs that read them."""
 
+import csv
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from scipy import stats
 
 from jaxnets.cli import main
 from jaxnets.errors import ConfigError
-from jaxnets.sweep import aggregate, grid
+from jaxnets.sweep import aggregate, grid, keys
 from tests.sweep.planted import plant
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +158,44 @@ def test_json_has_the_fractions_and_text_the_percent(tmp_path, capsys):
   out = capsys.readouterr().out
   assert "86" in out
   assert "seeds needed" in out
+
+
+def test_text_has_the_digits_that_the_interval_supports_json_and_csv_have_all(tmp_path, capsys):
+  plant(tmp_path, SWEEP, VALUES.ravel())
+  said = {}
+  for form in ("text", "json", "csv"):
+    words = ["compare", str(tmp_path), "--metric=test_loss", f"--format={form}"]
+    assert main(["launch.py", *words]) == 0
+    said[form] = capsys.readouterr().out
+  losses = 1 - VALUES[1]  # mean 0.14, t interval 0.14 -+ 0.029
+  told, data = json.loads(said["json"])[1], list(csv.DictReader(said["csv"].splitlines()))[1]
+  for row in (told, data):
+    assert float(row["mean"]) == pytest.approx(losses.mean(), abs=1e-15)
+    assert float(row["low"]) == pytest.approx(stats.t.interval(0.95, 3, 0.14, stats.sem(losses))[0])
+  assert float(data["delta"]) == told["delta"] != round(told["delta"], 4)
+  (line,) = [x for x in said["text"].splitlines() if x.split()[:2] == ["14", "4"]]
+  assert line.split()[2:9] == ["0.14", "0.018", "0.111", "0.169", "-0.045", "-0.0542", "-0.0358"]
+
+
+def test_a_lone_loss_has_four_digits(tmp_path, capsys):
+  plant(tmp_path, grid.sweep("net.depth", [8, 14]), [0.123456, 0.99993211])
+  assert main(["launch.py", "compare", str(tmp_path), "--metric=test_loss"]) == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert lines[2].split()[:4] == ["8", "1", "†", "0.8765"]
+  assert lines[3].split()[:5] == ["14", "1", "†", "6.789e-05", "-0.8765"]
+
+
+def test_a_value_reads_alike_in_labels_tables_and_baselines(tmp_path, capsys):
+  overrides = grid.sweep("net.widths", [(16, 32, 64), (8, 16, 32)])
+  plant(tmp_path, overrides, [0.1, 0.2])
+  groups = aggregate.group(aggregate.read([tmp_path]))
+  assert [aggregate.label(one.axes) for one in groups] == ["widths=16x32x64", "widths=8x16x32"]
+  assert aggregate.label({"net.widths": []}) == "widths=none"
+  assert aggregate.label({"net.stem": None}) == f"stem={keys.NOTHING}"
+  words = ["compare", str(tmp_path), "--baseline=widths=8x16x32", "--format=csv"]
+  assert main(["launch.py", *words]) == 0
+  rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+  assert [row["widths"] for row in rows] == ["8x16x32", "16x32x64"]
 
 
 @pytest.fixture(scope="module")

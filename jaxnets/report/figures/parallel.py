@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from jaxnets.report import axes, words
 from jaxnets.report.content import Content
 from jaxnets.report.figures import style
+from jaxnets.sweep.keys import text_of
 
 MAP = "viridis"
 TICKS = 12  # of a vertical axis
@@ -67,7 +68,7 @@ def _axis(panel, k: int, found: list) -> None:
     if j % every == 0:
       y = _place([repr(v) for v in found], repr(value))
       panel.plot([k - 0.02, k], [y, y], color="#444444", lw=0.8)
-      panel.text(k - 0.05, y, words.shortened(words.value_of(value), 14), ha="right", va="center",
+      panel.text(k - 0.05, y, words.shortened(text_of(value), 14), ha="right", va="center",
                  fontsize=7, bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
                  zorder=5)  # fmt: skip
 

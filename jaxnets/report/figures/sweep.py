@@ -14,6 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from jaxnets.report import axes, words
 from jaxnets.report.content import Content
 from jaxnets.report.figures import parallel, style
+from jaxnets.sweep.keys import text_of
 
 MAP = "cividis"  # even in lightness for every eye
 CELLS = 12  # of a heat map's side
@@ -65,7 +66,7 @@ def one_axis(content: Content, key: str) -> Figure:
                  color=style.COLOURS[0])  # fmt: skip
     else:
       panel.axhspan(row - 0.4, row + 0.4, facecolor="none", edgecolor="#b0b0b0", hatch="////", lw=0)
-  names = [words.shortened(words.value_of(content.groups[i].axes[key]), 40) for i in shown]
+  names = [words.shortened(text_of(content.groups[i].axes[key]), 40) for i in shown]
   panel.set_yticks(range(len(shown)), names)
   panel.set_ylim(len(shown) - 0.4, -0.6)
   panel.set_xlabel(_result_name(content))
@@ -91,7 +92,7 @@ def lines(content: Content, parts: list, first: str, second: str) -> Figure:
     if axes.is_numeric(found):
       style.numeric_axis(panel.xaxis, found, axes.is_wide(found), "")
     else:
-      names = [words.shortened(words.value_of(v), 22) for v in found]
+      names = [words.shortened(text_of(v), 22) for v in found]
       panel.set_xticks(range(len(found)), names, rotation=20 if max(map(len, names)) > 8 else 0,
                        ha="right" if max(map(len, names)) > 8 else "center")  # fmt: skip
       panel.margins(x=0.15)
@@ -100,7 +101,7 @@ def lines(content: Content, parts: list, first: str, second: str) -> Figure:
   figure.supylabel(_result_name(content), fontsize=8)
   handles = [
     Line2D([], [], color=style.COLOURS[s], marker=style.MARKERS[s], markersize=4.5,
-           label=words.shortened(f"{content.names[colour]} {words.value_of(v)}", 30))
+           label=words.shortened(f"{content.names[colour]} {text_of(v)}", 30))
     for s, v in enumerate(shades)
   ]  # fmt: skip
   style.legend_above(figure, handles)
@@ -132,8 +133,8 @@ def heat_maps(content: Content, parts: list, first: str, second: str) -> Figure:
         missing |= not _cell(panel, content, i, x, y, norm, narrow=not alone and len(across) > 4)
     panel.set_xlim(-0.5, len(across) - 0.5)
     panel.set_ylim(-0.5, len(up) - 0.5)
-    panel.set_xticks(range(len(across)), [words.shortened(words.value_of(v), 14) for v in across])
-    panel.set_yticks(range(len(up)), [words.shortened(words.value_of(v), 20) for v in up])
+    panel.set_xticks(range(len(across)), [words.shortened(text_of(v), 14) for v in across])
+    panel.set_yticks(range(len(up)), [words.shortened(text_of(v), 20) for v in up])
     panel.tick_params(length=0)
     for side in ("left", "bottom"):
       panel.spines[side].set_visible(False)

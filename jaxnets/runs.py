@@ -7,7 +7,8 @@
     log.txt         what was said
     checkpoints/    one folder per kept step
 
-Every JSON file is replaced atomically, so a reader never meets half of one.
+Every JSON file is replaced atomically, so a reader never meets half of one. Times are in UTC and
+say so, as 2026-11-25T10:52:01+00:00.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,7 +103,7 @@ class Run(NamedTuple):
   folder: Path
   state: str  # of STATES
   error: str
-  seconds: float | None  # from the last start to the end, of a run that ended
+  seconds: float | None  # that its starts took, all of them; None before the first
   config: dict[str, Any]  # {} before it began
   summary: dict[str, Any]  # {} before it is done
   record: dict[str, Any]  # run.json
@@ -110,7 +112,8 @@ class Run(NamedTuple):
 def read_run(folder: Path) -> Run:
   """The run in a folder, which need not be there yet.
 
-  A run that says it is running, in a folder that no process holds, was interrupted.
+  A run that says it is running, in a folder that no process holds, was interrupted. Of a start that
+  was killed, and of one under way, the time until its last row of metrics counts: see `_starts`.
   """
   record = read_json(folder / "run.json") or {}
   if not isinstance(record, dict):
@@ -118,11 +121,9 @@ def read_run(folder: Path) -> Run:
   state = record.get("state", "waiting")
   if state == "running" and not is_locked(folder):
     state = "interrupted"
-  seconds = None
-  if record.get("ended") and record.get("starts"):
-    seconds = _seconds(record["ended"]) - _seconds(record["starts"][-1]["time"])
+  starts = _starts(folder, record)
   return Run(
-    folder, state, record.get("error", ""), seconds,
+    folder, state, record.get("error", ""), sum(map(_lasted, starts)) if starts else None,
     read_json(folder / "config.json") or {},
     (read_json(folder / "summary.json") or {}) if state == "done" else {},
     record,
@@ -141,6 +142,7 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
     DataError: the run began with other data.
   """
   before = read_json(workdir / "run.json") or {}
+  starts = _starts(workdir, before)
   old, new = before.get("data_fingerprint"), facts.get("data_fingerprint")
   if old is not None and old != new:
     raise DataError(
@@ -157,7 +159,7 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
       "state": "running",
       **{name: value for name, value in now.items() if name != "time"},
       "test_reads": before.get("test_reads", 0),
-      "starts": [*before.get("starts", []), now],
+      "starts": [*starts, now],
     },
   )
 
@@ -242,9 +244,32 @@ def code_hash() -> str:
   return sums.hexdigest()[:12]
 
 
-def _seconds(text: str) -> float:
-  return time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+def _starts(workdir: Path, run: dict[str, Any]) -> list[dict[str, Any]]:
+  """The starts of a run, each with its end: when it "ended", or was "seen" for the last time.
+
+  A start that was killed noted no end. It is seen until its last row of metrics: metrics.jsonl is
+  so much younger than config.json, which each start writes first. What is compared are two files
+  of one folder, so neither another host's clock nor a copy with new times makes it longer.
+  """
+  starts = [dict(one) for one in run.get("starts", [])]
+  if starts and run.get("ended"):
+    starts[-1]["ended"] = run["ended"]
+  elif starts:
+    try:
+      first, last = ((workdir / n).stat().st_mtime for n in ("config.json", "metrics.jsonl"))
+    except FileNotFoundError:
+      first = last = 0.0
+    seen = datetime.fromisoformat(starts[-1]["time"]) + timedelta(seconds=max(0.0, last - first))
+    starts[-1]["seen"] = seen.isoformat(timespec="seconds")
+  return starts
+
+
+def _lasted(start: dict[str, Any]) -> float:
+  """Seconds of a start; 0 where nothing says when it ended. A time without a zone is local."""
+  begun = datetime.fromisoformat(start["time"])
+  end = datetime.fromisoformat(start.get("ended") or start.get("seen") or start["time"])
+  return end.timestamp() - begun.timestamp()
 
 
 def _now() -> str:
-  return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+  return datetime.now(UTC).isoformat(timespec="seconds")

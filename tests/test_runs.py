@@ -1,5 +1,7 @@
 import multiprocessing
 import os
+import time
+from datetime import datetime
 
 import pytest
 
@@ -49,6 +51,57 @@ def test_looks_at_the_test_split_are_counted_across_starts(tmp_path):
   runs.begin(tmp_path, {"seed": 0}, {})
   assert runs.note_test_read(tmp_path) == 2
   assert len(runs.read_json(tmp_path / "run.json")["starts"]) == 2
+
+
+def test_a_killed_run_took_the_time_until_its_last_row(tmp_path):
+  runs.begin(tmp_path, {}, {})
+  assert runs.read_run(tmp_path).seconds == 0
+  runs.append_metrics(tmp_path, {"step": 1})
+  os.utime(tmp_path / "config.json", (1000, 1000))
+  os.utime(tmp_path / "metrics.jsonl", (1040, 1040))
+  run = runs.read_run(tmp_path)
+  assert (run.state, run.seconds) == ("interrupted", 40)
+  # As a copy may leave it: nothing is known then, and nothing is made up.
+  os.utime(tmp_path / "metrics.jsonl", (1000, 1000))
+  assert runs.read_run(tmp_path).seconds == 0
+
+
+def test_a_resumed_run_took_the_time_of_all_its_starts(tmp_path):
+  runs.begin(tmp_path, {}, {})
+  runs.append_metrics(tmp_path, {"step": 1})
+  os.utime(tmp_path / "config.json", (1000, 1000))
+  os.utime(tmp_path / "metrics.jsonl", (1040, 1040))  # and killed
+  runs.begin(tmp_path, {}, {})
+  runs.end(tmp_path, "interrupted", 75)  # by a signal
+  record = runs.read_json(tmp_path / "run.json")
+  record["starts"][1]["time"], record["ended"] = (
+    "2026-01-01T10:00:00+00:00",
+    "2026-01-01T12:05:00+0200",
+  )
+  runs.write_json(tmp_path / "run.json", record)
+  assert runs.read_run(tmp_path).seconds == 40 + 300
+  runs.begin(tmp_path, {}, {})
+  runs.end(tmp_path, "done", 0)
+  third = runs.read_json(tmp_path / "run.json")["starts"]
+  assert [sorted({"seen", "ended"} & set(one)) for one in third] == [["seen"], ["ended"], []]
+  assert 340 <= runs.read_run(tmp_path).seconds < 400
+
+
+def test_times_are_utc_and_one_without_a_zone_is_local(tmp_path, monkeypatch):
+  monkeypatch.setenv("TZ", "Pacific/Auckland")
+  time.tzset()
+  try:
+    runs.begin(tmp_path, {}, {})
+    record = runs.read_json(tmp_path / "run.json")
+    said = record["starts"][0]["time"]
+    assert said.endswith("+00:00")
+    assert abs(datetime.fromisoformat(said).timestamp() - time.time()) < 60
+    record["starts"][0]["time"], record["ended"] = "2026-01-01T13:00:00", "2026-01-01T00:01:00+0000"
+    runs.write_json(tmp_path / "run.json", record)
+    assert runs.read_run(tmp_path).seconds == 60
+  finally:
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_the_code_hash_is_that_of_the_source(tmp_path, monkeypatch):

@@ -1,6 +1,9 @@
 """How far a sweep or a run is: the state of every cell, and what went wrong.
 
-python launch.py status runs/degradation [--format=text|json|csv|md]
+    python launch.py status runs/digits_depth [--format=text|json|csv|md]
+
+A run's time is that of all its starts. A start that was killed counts until its last row of
+metrics, as does one that is under way: so long it took to the step that is shown.
 """
 
 from collections import Counter
@@ -34,7 +37,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
       "state": one.state,
       "step": one.summary.get("step"),
       "steps": one.record.get("steps"),
-      "time": clock(one.seconds) if one.seconds is not None else "",
+      "time": clock(one.seconds) if one.seconds else "",
       "error": one.error.partition("\n")[0],
     }
     for one in (run if run.summary else _with_step(run) for run in found)

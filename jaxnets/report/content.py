@@ -42,7 +42,7 @@ class Content(NamedTuple):
   found: list[Compared]  # the baseline first
   labels: list[str]
   train: list[Summary | None]  # the same quantity on the training images
-  seconds: list[float | None]  # mean wall time of the runs that are done
+  seconds: list[float | None]  # mean wall time of the runs that are done, all their starts
   verdict: Verdict
   depth: list[DepthChange]
   notes: list[str]
@@ -163,7 +163,7 @@ def environments(content: Content) -> list[dict[str, Any]]:
 
 
 def total_seconds(content: Content) -> float:
-  """Wall time of all runs that ended, those that diverged or failed too."""
+  """Wall time of all starts of all runs, as far as it is known; of those that failed too."""
   return sum(run.seconds for run in content.source.runs if run.seconds is not None)
 
 

@@ -1,7 +1,9 @@
-"""What `sweep --dry_run` prints. Not a verb."""
+"""What `sweep --dry_run` prints, and what is timed before cells share a program. Not a verb."""
 
 import logging
 import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,21 @@ from jaxnets.cli.cost_rows import human
 
 log = logging.getLogger("jaxnets")
 
+PROBE_STEPS = 10  # of each program, before cells are run as members
+
 
 def show(values: flags.FlagValues, spec: str, base: Any, cells: list[Any]) -> int:
   """A row for each cell, and what all of them need. Nothing is written."""
-  from jaxnets.sweep import preflight, shares
+  from jaxnets.sweep import folder, plan, preflight, shares
 
   share = shares.divide(values.jobs, values.threads, len(cells))
   prices = preflight.price(cells, values.data_dir, share)
-  probes = probe(values, spec, base, cells, share.environments) if values.probe else {}
+  probes = {}
+  if values.probe:
+    with tempfile.TemporaryDirectory() as place:
+      folder.write(Path(place), spec, "", base, cells)
+      rows = folder.read(Path(place)).cells
+      probes = probe(values, Path(place), rows, share, values.probe)
   table.show([_row(one, probes) for one in prices], values.format)
   if values.format != "text":
     return 0
@@ -40,6 +49,10 @@ def show(values: flags.FlagValues, spec: str, base: Any, cells: list[Any]) -> in
     if effect
     else "one seed allows no interval and no verdict: --seeds=0:5"
   )
+  timings = {p: one.members for p, one in probes.items() if one.members}
+  for one in prices:
+    if timing := timings.pop(one.cell.program, None):
+      print(f"program {one.group}: {plan.describe(timing)}")
   if probes:
     seconds = preflight.total_seconds(cells, probes, jobs)
     untimed = sum(cell.program not in probes for cell in cells)
@@ -51,31 +64,76 @@ def show(values: flags.FlagValues, spec: str, base: Any, cells: list[Any]) -> in
 
 
 def probe(
-  values: flags.FlagValues, spec: str, base: Any, cells: list[Any], environments: list[Any]
+  values: flags.FlagValues, workdir: Path, rows: Sequence[Any], share: Any, steps: int
 ) -> dict[str, Any]:
-  """Times each program once, with as many workers at a time as the sweep will have."""
-  from jaxnets.cli.sweep import passed_on
-  from jaxnets.sweep import dispatch, folder, preflight
+  """Times each program once, with as many workers at a time as the sweep will have.
 
-  first = {cell.program: cell for cell in reversed(cells)}
-  first = {program: first[program] for program in dict.fromkeys(c.program for c in cells)}
+  With --members also as many members as it will have. Nothing is written into `workdir`.
+  """
+  from jaxnets.cli.sweep import passed_on
+  from jaxnets.sweep import dispatch, preflight
+  from jaxnets.sweep.plan import Timing
+
+  first = {row["program"]: row for row in reversed(rows)}
+  first = {program: first[program] for program in dict.fromkeys(r["program"] for r in rows)}
+  sizes = sizes_of(rows, values.members, share)
+  log.info("timing %d programs ...", len(first))
   found = {}
-  with tempfile.TemporaryDirectory() as place:
-    folder.write(Path(place), spec, "", base, list(first.values()))
+  for size in sorted(set(sizes.values())):
     settings = dispatch.Settings(
-      Path(place), environments,
-      [*passed_on(values), f"--probe={values.probe}"],
+      workdir, share.environments,
+      [*passed_on(values), f"--probe={steps}", f"--members={size}"],
     )  # fmt: skip
-    log.info("timing %d programs ...", len(first))
-    rows = folder.read(Path(place)).cells
+    some = [row for program, row in first.items() if sizes[program] == size]
     # As busy as in the sweep: a program that is alone has a twin beside it.
-    rows = rows * len(environments) if len(rows) < len(environments) else rows
-    for outcome in dispatch.local(rows, settings):
+    busy = len(share.environments)
+    for outcome in dispatch.local(some * busy if len(some) < busy else some, settings):
       if outcome.state != "done":
         log.warning("%s could not be timed: %s", outcome.row["folder"], outcome.error)
-      else:
-        found[outcome.row["program"]] = preflight.Probe(**(outcome.facts or {}))
+        continue
+      one = preflight.Probe(**(outcome.facts or {}))
+      timing = Timing(*one.members) if one.members else None
+      found[outcome.row["program"]] = one._replace(members=timing)
   return found
+
+
+def plans_of(
+  values: flags.FlagValues, workdir: Path, rows: Sequence[Any], share: Any
+) -> dict[str, Any]:
+  """The plans of the programs that are faster with several members, with --members; says all.
+
+  A program that was timed before in this folder is not timed again.
+  """
+  from jaxnets.sweep import plan
+
+  known = plan.read(workdir, values.members)
+  sizes = sizes_of(rows, values.members, share)
+  new = [row for row in rows if row["program"] not in known and sizes[row["program"]] > 1]
+  if new:
+    probes = probe(values, workdir, new, share, PROBE_STEPS)
+    timings = {program: one.members for program, one in probes.items() if one.members}
+    plan.write(workdir, values.members, timings)
+    known |= timings
+  plans = {}
+  for program in dict.fromkeys(row["program"] for row in rows):
+    if program in known:
+      cells = sum(row["program"] == program for row in rows)
+      log.info("program %s, %d cells: %s", program[:8], cells, plan.describe(known[program]))
+      if chosen := plan.choose(known[program]):
+        plans[program] = chosen
+  return plans
+
+
+def sizes_of(rows: Sequence[Any], most: int, share: Any) -> Mapping[str, int]:
+  """How many members each program shall have, of at most `most`."""
+  from jaxnets.sweep import plan
+
+  cells = Counter(row["program"] for row in rows)
+  workers = len(share.environments)
+  return {
+    program: plan.size_of(count, most, len(cells), workers, share.devices)
+    for program, count in cells.items()
+  }
 
 
 def _row(one: Any, probes: dict[str, Any]) -> dict[str, Any]:

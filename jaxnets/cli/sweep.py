@@ -44,6 +44,8 @@ def define(values: flags.FlagValues) -> None:
                        lower_bound=5, flag_values=values)  # fmt: skip
   flags.DEFINE_integer("jobs", None, "cells at a time; else one a GPU, or one a core",
                        lower_bound=1, flag_values=values)  # fmt: skip
+  flags.DEFINE_integer("members", 1, "up to so many cells in one program, where that is faster",
+                       lower_bound=1, flag_values=values)  # fmt: skip
   flags.DEFINE_bool("retry_failed", False, "run failed and diverged cells again",
                     flag_values=values)  # fmt: skip
   flags.DEFINE_bool("fail_fast", False, "stop at the first cell that fails", flag_values=values)
@@ -137,6 +139,7 @@ def run_sweep(
 
 def _run(values: flags.FlagValues, workdir: Path, hashes: set[str]) -> int:
   from jaxnets import runs
+  from jaxnets.cli import preflight
   from jaxnets.sweep import dispatch, folder, shares
 
   sweep = folder.read(workdir)
@@ -148,11 +151,13 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str]) -> int:
     if state in again or state not in ("done", "failed", "diverged"):
       left.append(row)
   received: list[int] = []
+  share = shares.divide(values.jobs, values.threads, len(left)) if left else None
   settings = dispatch.Settings(
     workdir=workdir, flags=passed_on(values),
-    environments=shares.divide(values.jobs, values.threads, len(left)).environments if left else [],
+    environments=share.environments if share else [],
     seconds=3600 * values.max_hours if values.max_hours is not None else float("inf"),
     stopped=lambda: bool(received),
+    plans=preflight.plans_of(values, workdir, left, share) if values.members > 1 and left else {},
   )  # fmt: skip
   before = {s: signal.signal(s, lambda number, frame: _note(received, number))
             for s in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip
@@ -217,29 +222,36 @@ def run_here(values: flags.FlagValues) -> int:
   if not values.workdir:
     raise ConfigError("--workdir is missing: the folder of the sweep")
   sweep = folder.read(Path(values.workdir).absolute())
+  manner = worker.Manner(values.data_dir, said_to, trackers(values), values.retry_failed)
   if values.worker:
     started = []
 
-    def run_one(row):
-      config = from_json(row["config"])
+    def run_some(rows, plan):
+      first = from_json(rows[0]["config"])
       if not started:
-        prepare_process(values, sweep.workdir / row["folder"], config)
+        prepare_process(values, sweep.workdir / rows[0]["folder"], first)
         started.append(True)
-      if values.probe:
-        from jaxnets.sweep.preflight import probe_cell
+      if plan is not None:
+        yield from worker.run_cells(sweep, rows, plan, manner)
+        return
+      try:
+        if values.probe:
+          from jaxnets.sweep.preflight import probe_cell
 
-        return probe_cell(config, values.data_dir, values.probe)
-      worker.run_cell(sweep, row, values.data_dir, said_to, trackers(values), values.retry_failed)
-      return {}
+          found = probe_cell(first, values.data_dir, values.probe, values.members)._asdict()
+        else:
+          found = {}
+          worker.run_cell(sweep, rows[0], manner)
+      except Exception as error:
+        found = error
+      yield rows[0], found
 
-    worker.serve(sweep, run_one)
+    worker.serve(sweep, run_some)
     return 0
   row = folder.find(sweep, values.cell)
   prepare_process(values, sweep.workdir / row["folder"], from_json(row["config"]))
   try:
-    summary = worker.run_cell(
-      sweep, row, values.data_dir, said_to, trackers(values), values.retry_failed
-    )
+    summary = worker.run_cell(sweep, row, manner)
   except worker.ElsewhereError:
     raise ConfigError(f"{row['folder']} is being run by another process") from None
   show_result(summary, sweep.workdir / row["folder"], sweep.spec, values.format)

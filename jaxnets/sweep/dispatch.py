@@ -1,12 +1,13 @@
 """Cells on this machine: worker processes that are given one cell after the other. No JAX here.
 
-A worker is the command `sweep --worker` on the sweep's folder; it reads hashes of cells on its
-standard input and answers with a line of JSON for each. Whoever has another way to make cells run,
-a cluster's scheduler, writes an `Executor` in place of `local`.
+A worker is the command `sweep --worker` on the sweep's folder; a line of JSON on its standard input
+asks for a cell, or for several as members of one program, and it answers with one for each. Whoever
+has another way to make cells run, a cluster's scheduler, writes an `Executor` in place of `local`.
 """
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -15,11 +16,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets import runs
+from jaxnets.sweep.plan import Plan
+
+log = logging.getLogger("jaxnets")
 
 Row = dict[str, Any]  # a cell in sweep.json
 PAUSE = 1.0  # seconds between two looks at cells that another command runs
@@ -43,6 +47,7 @@ class Settings(NamedTuple):
   flags: Sequence[str] = ()  # that each worker takes: --data_dir, --platform, --kernels
   seconds: float = float("inf")  # after these none is begun, and those under way stop resumably
   stopped: Callable[[], bool] = lambda: False  # whether the user wants no more
+  plans: Mapping[str, Plan] = {}  # of the programs that are run with several members
 
 
 # From cells, in the order in which they should run, to their outcomes as they come.
@@ -93,13 +98,15 @@ def local(rows: Sequence[Row], settings: Settings) -> Iterator[Outcome]:
   """Runs cells in worker processes, each with the programs it has compiled already.
 
   A worker that dies takes its cell with it and no other: that one failed, and a new worker begins.
+  Cells whose common program or worker fails go on alone.
   """
   waiting, begun = list(by_program(rows)), time.monotonic()
   answers: queue.Queue[tuple[Worker, str | None]] = queue.Queue()
   workers = [
     Worker(settings, environment, answers) for environment in settings.environments[: len(rows)]
   ]
-  busy: dict[Worker, tuple[Row, float]] = {}
+  busy: dict[Worker, Task] = {}
+  apart: set[str] = set()  # hashes of cells that must run alone
   halted = False
   try:
     while waiting or busy:
@@ -111,9 +118,9 @@ def local(rows: Sequence[Row], settings: Settings) -> Iterator[Outcome]:
       for worker in workers:
         if waiting and worker not in busy:
           programs, others = [r["program"] for r in waiting], [w.program for w in busy]
-          row = waiting.pop(choose(programs, worker.program, others))
-          worker.give(row)
-          busy[worker] = row, time.monotonic()
+          index = choose(programs, worker.program, others)
+          busy[worker] = task = take(waiting, index, settings, apart)
+          worker.give(task)
       try:
         worker, line = answers.get(timeout=0.2)
       except queue.Empty:
@@ -122,21 +129,68 @@ def local(rows: Sequence[Row], settings: Settings) -> Iterator[Outcome]:
         workers[workers.index(worker)] = Worker(settings, worker.environment, answers)
       if worker not in busy:
         continue
-      row, since = busy.pop(worker)
-      seconds = time.monotonic() - since
+      task = busy[worker]
+      seconds = time.monotonic() - task.since
       if line is None:
-        outcome = _died(worker, row, settings.workdir, seconds, halted)
+        del busy[worker]
+        if task.plan is None or halted:
+          outcomes = [_died(worker, r, settings.workdir, seconds, halted) for r in task.rows]
+          worker.end()
+          yield from outcomes
+          continue
         worker.end()
-        yield outcome
+        _separate(task.rows, "their process died", waiting, apart)
         continue
       said = json.loads(line)
-      if said["state"] == "interrupted" and not halted:  # by somebody else: it is not over yet
+      (row,) = (row for row in task.rows if row["hash"] == said["hash"])
+      task.rows.remove(row)
+      if not task.rows:
+        del busy[worker]
+      state = "interrupted" if said["state"] == "apart" and halted else said["state"]
+      if state == "apart":
+        _separate([row], said["error"], waiting, apart)
+      elif state == "interrupted" and not halted:  # by somebody else: it is not over yet
         waiting.append(row)
-        continue
-      yield Outcome(row, said["state"], said["error"], seconds, said.get("facts"))
+      else:
+        yield Outcome(row, state, said["error"], seconds, said.get("facts"))
   finally:
     for worker in workers:
       worker.end()
+
+
+class Task(NamedTuple):
+  """What a worker was given."""
+
+  rows: list[Row]  # that have not ended yet
+  plan: Plan | None  # None for one cell alone
+  since: float
+
+
+def take(waiting: list[Row], index: int, settings: Settings, apart: set[str]) -> Task:
+  """Takes the cell at `index` from those that wait, with others that shall run beside it.
+
+  One that is left over runs alone, unless it began as a member: so it keeps its bits.
+  """
+  row = waiting.pop(index)
+  plan = settings.plans.get(row["program"])
+  if plan is None or row["hash"] in apart:
+    return Task([row], None, time.monotonic())
+  beside = [r for r in waiting if r["program"] == row["program"] and r["hash"] not in apart]
+  rows = [row, *beside[: plan.count - 1]]
+  for other in rows[1:]:
+    waiting.remove(other)
+  if len(rows) == 1:
+    began = runs.read_run(settings.workdir / row["folder"]).record.get("members")
+    plan = plan if began else None
+  return Task(rows, plan, time.monotonic())
+
+
+def _separate(rows: Sequence[Row], why: str, waiting: list[Row], apart: set[str]) -> None:
+  """Lets cells of a common program go on alone."""
+  names = ", ".join(row["folder"] for row in rows)
+  log.warning("going on alone: %s (%s)", names, why.partition("\n")[0])
+  waiting += rows
+  apart |= {row["hash"] for row in rows}
 
 
 class Worker:
@@ -149,8 +203,8 @@ class Worker:
     self.said: deque[str] = deque(maxlen=1)  # the last line that it wrote on standard error
     self.hearing = threading.Thread(target=self._hear, daemon=True)
 
-  def give(self, row: Row) -> None:
-    """Has it run a cell."""
+  def give(self, task: Task) -> None:
+    """Has it run a cell, or several as members of one program."""
     if self.process is None:
       self.process = subprocess.Popen(
         [sys.executable, "-m", "jaxnets", "sweep", f"--workdir={self.settings.workdir}",
@@ -164,13 +218,17 @@ class Worker:
       threading.Thread(target=self._listen, daemon=True).start()
       self.hearing.start()
     assert self.process.stdin is not None
-    self.program = row["program"]
+    self.program = task.rows[0]["program"]
+    asked = {
+      "cells": [row["hash"] for row in task.rows],
+      "plan": task.plan and task.plan._asdict(),
+    }
     with contextlib.suppress(BrokenPipeError):  # its end is on its way through `_listen`
-      self.process.stdin.write(row["hash"] + "\n")
+      self.process.stdin.write(json.dumps(asked) + "\n")
       self.process.stdin.flush()
 
   def stop(self) -> None:
-    """Has it stop its cell after a checkpoint."""
+    """Has it stop what it runs after a checkpoint."""
     if self.process is not None:
       self.process.send_signal(signal.SIGTERM)
 

@@ -1,9 +1,10 @@
 """What a sweep will cost: every cell priced from its traced program, and timed when asked."""
 
 import contextlib
+import logging
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,20 +12,23 @@ import jax
 
 from jaxnets import memory
 from jaxnets.config import Config
-from jaxnets.sweep import statistics
+from jaxnets.sweep import plan, statistics
 from jaxnets.sweep.cells import Cell
 from jaxnets.sweep.dispatch import choose
 from jaxnets.sweep.shares import Shares
-from jaxnets.train import compiled
+from jaxnets.train import compiled, members
 from jaxnets.train import experiment as experiments
 from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.compiled import compile_step
 from jaxnets.train.estimate import Estimate, estimate, subject_of
 from jaxnets.train.evaluate import evaluate
-from jaxnets.train.experiment import load
+from jaxnets.train.experiment import Experiment, load
 from jaxnets.train.loop import training_batches
 
+log = logging.getLogger("jaxnets")
+
 STARTING = 2.0  # seconds until a worker has imported JAX
+TURNS, TURN_SECONDS = 3, 0.5  # of the forms of members
 
 
 class Price(NamedTuple):
@@ -48,6 +52,7 @@ class Probe(NamedTuple):
   test_seconds: float
   save_seconds: float  # a checkpoint
   steps: int  # of the cell's run
+  members: plan.Timing | None = None  # of several members in one program
 
 
 def price(cells: Sequence[Cell], data_dir: str | None, share: Shares) -> list[Price]:
@@ -78,13 +83,18 @@ def _price(cell: Cell, found: Estimate, group: int, limit: int) -> Price:
 
 
 def seconds_of(config: Config, probe: Probe) -> float:
-  """Predicted time of a cell whose program is compiled, from its steps, evaluations and saves."""
-  steps, train = probe.steps, config.train
+  """Predicted time of a cell whose program is compiled, from its steps, evaluations and saves.
+
+  Of one that is run as a member of several it is its share of their time.
+  """
+  steps, train, step_seconds = probe.steps, config.train, probe.step_seconds
+  if probe.members and (chosen := plan.choose(probe.members)):
+    step_seconds /= probe.members.speedup(chosen.form)
   evaluations = (steps - 1) // config.eval.every if config.data.validation else 0
   saves = -(-steps // train.checkpoint_every)
   validations = evaluations + (1 if config.data.validation else 0)
   return (
-    steps * probe.step_seconds
+    steps * step_seconds
     + validations * probe.validation_seconds
     + saves * probe.save_seconds
     + probe.test_seconds
@@ -117,8 +127,8 @@ def smallest_effect(seeds: int) -> float | None:
   return statistics.detectable(seeds, 1.0)
 
 
-def probe_cell(config: Config, data_dir: str | None, steps: int) -> dict[str, Any]:
-  """Times the parts of a run: `Probe`, as a dict. Writes to a folder that is gone afterwards.
+def probe_cell(config: Config, data_dir: str | None, steps: int, count: int = 1) -> Probe:
+  """Times the parts of a run, and of `count` members. Writes to a folder that is gone afterwards.
 
   The start is that of a run whose programs are in the compilation cache, as they are from now on.
   """
@@ -154,7 +164,65 @@ def probe_cell(config: Config, data_dir: str | None, steps: int) -> dict[str, An
     test_seconds=evaluations[1],
     save_seconds=(saved - saving) / 2,
     steps=experiment.steps,
-  )._asdict()
+    members=time_members(config, data_dir, steps, count) if count > 1 else None,
+  )
+
+
+def time_members(config: Config, data_dir: str | None, steps: int, count: int) -> plan.Timing:
+  """What a step of one member takes, alone and in each form with `count` members.
+
+  Turns of each form are timed in between turns of a run alone, each of at least `steps` steps of one
+  member and about TURN_SECONDS; each number is the least of its turns, which other work disturbs
+  least.
+  """
+  experiment, step, state, run, batches = _begin(config, data_dir)
+
+  def turn_alone(steps: int) -> float:
+    nonlocal state
+    began = time.monotonic()
+    for _ in range(steps):
+      state, metrics = step(state, next(batches), run)
+    jax.block_until_ready(metrics)
+    return (time.monotonic() - began) / steps
+
+  alone = [turn_alone(steps)]
+  steps = max(steps, round(TURN_SECONDS / alone[0]))
+  seconds: dict[str, float] = {}
+  for form in members.forms(experiment, count):
+    try:
+      turn = _joint_turn(experiment, form, count)
+      times = []
+      for _ in range(TURNS):
+        alone.append(turn_alone(steps))
+        times.append(turn(-(-steps // count)))
+    except Exception as error:  # memory, or an operation that has no such form: not a way, then
+      log.info("no %d members by %s: %s", count, form, str(error).partition("\n")[0])
+      continue
+    seconds[form] = min(times)
+  return plan.Timing(count, min(alone), seconds)
+
+
+def _joint_turn(experiment: Experiment, form: str, count: int) -> Callable[[int], float]:
+  """What takes so many steps of `count` members and returns the seconds of one of one member."""
+  streams = [training_batches(experiment, 0) for _ in range(count)]
+  keys = [jax.random.key(number) for number in range(count)]
+  starts = {
+    number: members.Start(
+      experiment, experiment.init(key), (key, experiment.recipe), next(streams[number])
+    )
+    for number, key in enumerate(keys)
+  }
+  group = members.Group(starts, form, count)
+
+  def turn(steps: int) -> float:
+    began = time.monotonic()
+    for _ in range(steps):
+      metrics = group.step({number: next(stream) for number, stream in enumerate(streams)})
+    jax.block_until_ready(metrics)
+    return (time.monotonic() - began) / steps / count
+
+  turn(1)
+  return turn
 
 
 def _begin(config: Config, data_dir: str | None) -> tuple[Any, ...]:

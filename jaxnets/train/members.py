@@ -153,7 +153,10 @@ class Group:
 
   def seat(self, number: int) -> "MemberSeat":
     """The place of a run."""
-    return MemberSeat(self, self.places[number])
+    place = self.places[number]
+    # The program is made once; the others find it made.
+    facts = self.facts if place == 0 else self.facts | {"compile": {"how": "shared", "seconds": 0}}
+    return MemberSeat(self, place, facts)
 
   def step(self, batches: Mapping[int, Batch]) -> dict[int, Any]:
     """One step of the runs with a batch; their metrics."""
@@ -175,8 +178,8 @@ class Group:
 class MemberSeat(Seat):
   """A run's place in a group: its state is looked up, and changed, there."""
 
-  def __init__(self, group: Group, place: int):
-    self.group, self.place, self.facts = group, place, group.facts
+  def __init__(self, group: Group, place: int, facts: dict[str, Any]):
+    self.group, self.place, self.facts = group, place, facts
 
   @property
   def state(self) -> State:

@@ -3,10 +3,11 @@
 Nothing here imports JAX before the run begins.
 """
 
+import contextvars
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxnets import runs
 from jaxnets.config import Config, differences, to_json
@@ -16,6 +17,14 @@ log = logging.getLogger("jaxnets")
 
 # The state of a run in run.json, by its exit code; all others are "failed".
 BY_EXIT_CODE = {0: "done", 4: "diverged", 75: "interrupted", 130: "interrupted"}
+
+
+class Member(NamedTuple):
+  """A run that takes its steps beside others."""
+
+  config: Config
+  workdir: Path  # locked by the caller
+  context: contextvars.Context  # in which it goes on, and speaks
 
 
 def finished(workdir: Path, config: Config, resume: str = "auto") -> dict[str, Any] | None:
@@ -74,7 +83,43 @@ def fit_and_note(
   except (Exception, KeyboardInterrupt) as error:
     log.debug("traceback", exc_info=error)
     if begun_or_not or (workdir / "run.json").exists():
-      runs.end(workdir, state_after(error), exit_code_of(error), str(error))
+      _end_badly(workdir, error)
     raise
   runs.end(workdir, "done", 0)
   return summary
+
+
+def fit_together(
+  members: Sequence[Member],
+  form: str,
+  count: int,
+  data_dir: str | None = None,
+  track: Sequence[str] = (),
+) -> Iterator[tuple[int, dict[str, Any] | Exception]]:
+  """`fit_and_note` of runs of one program, stepped by one that has `count` members.
+
+  Yields:
+    The number of a run that ended, and its summary or its error.
+
+  Raises:
+    Whatever the common program raises; the runs left may go on alone.
+  """
+  from jaxnets.train.interrupt import interruptible
+  from jaxnets.train.loop import course
+  from jaxnets.train.members import together
+
+  with interruptible() as stopped:
+    courses = [course(one.config, one.workdir, stopped, data_dir, track) for one in members]
+    contexts = [one.context for one in members]
+    for number, result in together(courses, form, count, contexts):
+      workdir = members[number].workdir
+      if isinstance(result, Exception):
+        contexts[number].run(log.debug, "traceback", exc_info=result)
+        _end_badly(workdir, result)
+      else:
+        runs.end(workdir, "done", 0)
+      yield number, result
+
+
+def _end_badly(workdir: Path, error: BaseException) -> None:
+  runs.end(workdir, state_after(error), exit_code_of(error), str(error))

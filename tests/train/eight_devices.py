@@ -1,5 +1,6 @@
 """Run by test_devices.py in a process of its own with eight simulated devices; prints JSON."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import numpy as np
 import optax
 
 from jaxnets import kernels, nets
-from jaxnets.train import experiment, loop
+from jaxnets.train import experiment, loop, members
 from jaxnets.train import mesh as meshes
 from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.state import init_state
@@ -86,21 +87,31 @@ parts, _ = trained(8, "jit", 2, accumulation=2)
 make_mesh = meshes.make_mesh
 
 
-def fitted(devices: int, **overrides) -> dict:
-  """The summary and the parameters of a whole run on so many of the devices."""
+def whole(**overrides):
+  """A run with everything on."""
   everything = {
     "train__ema": 0.9, "data__mixup": 0.2, "data__cutmix": 0.5, "net__dropout": 0.2,
     "data__crop": "pad", "data__pad": 1, "train__steps": 4, "train__norm_group": 4,
     "eval__every": 2,
   }  # fmt: skip
-  c = tiny_config(**(everything | overrides))
+  return tiny_config(**(everything | overrides))
+
+
+def params_of(folder, c):
+  checkpoints = Checkpoints(Path(folder) / "checkpoints", 2)
+  state = checkpoints.restore(experiment.build(c).abstract)
+  checkpoints.close()
+  return jax.device_get(state.params)
+
+
+def fitted(devices: int, **overrides) -> dict:
+  """The summary and the parameters of a whole run on so many of the devices."""
+  c = whole(**overrides)
+  experiment.forget()  # what is shared has a mesh
   meshes.make_mesh = lambda: make_mesh(jax.devices()[:devices])
   with tempfile.TemporaryDirectory() as folder:
     summary = loop.fit(c, Path(folder))
-    checkpoints = Checkpoints(Path(folder) / "checkpoints", 2)
-    state = checkpoints.restore(experiment.build(c).abstract)
-    checkpoints.close()
-  return {"metrics": summary["metrics"], "params": jax.device_get(state.params)}
+    return {"metrics": summary["metrics"], "params": params_of(folder, c)}
 
 
 fit_one, fit_eight = fitted(1), fitted(8)
@@ -108,6 +119,22 @@ fit_parts = fitted(8, train__accumulation=2, net__dropout=0.0)
 fit_whole = fitted(8, net__dropout=0.0)
 plateau = fitted(8, optim__schedule="plateau")
 mapped_fit = fitted(8, train__form="shard_map")
+
+
+def on_their_own_devices(seeds) -> list:
+  """The parameters of whole runs of which each has one of the eight devices."""
+  experiment.forget()
+  meshes.make_mesh = make_mesh
+  with contextlib.ExitStack() as stack:
+    folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in seeds]
+    configs = [whole(seed=seed) for seed in seeds]
+    runs = [loop.course(c, f, lambda: 0) for c, f in zip(configs, folders, strict=True)]
+    ended = dict(members.together(runs, members.DEVICES, 8))
+    assert not any(isinstance(result, Exception) for result in ended.values()), ended
+    return [params_of(f, c) for c, f in zip(configs, folders, strict=True)]
+
+
+first, second = on_their_own_devices([0, 1])
 print(
   json.dumps(
     {
@@ -131,6 +158,8 @@ print(
       "parts_vs_whole": distance(parts.params, grouped.params),
       "fit_one_vs_eight": distance(fit_one["params"], fit_eight["params"]),
       "fit_parts_vs_whole": distance(fit_parts["params"], fit_whole["params"]),
+      "member_vs_one": distance(first, fit_one["params"]),
+      "members": distance(first, second),
       "fit_counts": [
         [f["metrics"]["test_count"], f["metrics"]["validation_count"]]
         for f in (fit_one, fit_eight, plateau, mapped_fit)

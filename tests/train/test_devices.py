@@ -61,6 +61,11 @@ def test_a_whole_run_with_everything_on_is_the_same_on_eight_devices(measured):
   assert measured["fit_one_vs_eight"] < BOUND
 
 
+def test_a_run_that_has_one_of_the_devices_as_a_member_is_what_it_is_on_one(measured):
+  assert measured["member_vs_one"] < BOUND
+  assert measured["members"] > 1000 * BOUND
+
+
 def test_a_whole_run_in_parts_is_the_same_on_eight_devices(measured):
   assert measured["fit_parts_vs_whole"] < BOUND
 

@@ -17,9 +17,10 @@ import hashlib
 import json
 import os
 import socket
+import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -202,6 +203,21 @@ def read_metrics(workdir: Path) -> list[dict[str, Any]]:
     with contextlib.suppress(ValueError):
       rows.append(json.loads(line))
   return rows
+
+
+def speed(rows: Iterable[dict[str, Any]]) -> float | None:
+  """Images per second of training: the median over a run's rows of metrics; None without any.
+
+  A row's steps and its waiting for data count, the evaluations between rows do not. The first row
+  is left out where there are others: its time may hold the warm-up of devices and input. Rows of
+  all lengths weigh the same; what else ran on the machine slows them all.
+  """
+  rates = [
+    row["images_per_second"]
+    for row in rows
+    if row.get("split") == "train" and isinstance(row.get("images_per_second"), int | float)
+  ]
+  return statistics.median(rates[1:] or rates) if rates else None
 
 
 def last_metrics(workdir: Path) -> dict[str, Any] | None:

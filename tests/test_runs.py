@@ -104,6 +104,15 @@ def test_times_are_utc_and_one_without_a_zone_is_local(tmp_path, monkeypatch):
     time.tzset()
 
 
+@pytest.mark.parametrize(
+  ("rates", "speed"), [([], None), ([7.0], 7.0), ([7.0, 90.0], 90.0), ([7.0, 90, 110, 100], 100)]
+)
+def test_a_runs_speed_is_the_median_of_its_rows_but_the_first(rates, speed):
+  rows = [{"split": "train", "images_per_second": rate} for rate in rates]
+  others = [{"split": "validation", "images_per_second": 1.0}, {"split": "train"}]
+  assert runs.speed([*rows, *others]) == speed
+
+
 def test_the_code_hash_is_that_of_the_source(tmp_path, monkeypatch):
   assert runs.code_hash() == runs.code_hash()
   (tmp_path / "runs.py").write_text("x = 1")

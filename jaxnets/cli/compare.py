@@ -11,6 +11,7 @@ from typing import Any
 
 from absl import flags
 
+from jaxnets import runs
 from jaxnets.cli import reading, table
 
 # Columns that are rounded alike; the last two are an interval.
@@ -35,22 +36,24 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   share, marked = aggregate.is_share(values.metric), values.format in ("text", "md")
   effect = values.effect and values.effect / (100 if share else 1)
   sampled = aggregate.is_sampled(values.metric)
-  rows = [row(one, effect, sampled) for one in found]
+  speeds = [aggregate.speeds(one.group, lambda run: runs.read_metrics(run.folder)) for one in found]
+  rows = [row(*pair, effect, sampled) for pair in zip(found, speeds, strict=True)]
   if marked:
     rows = [rounded(one, share) for one in rows]
   title = f"{values.metric}{', %' if share else ''}: mean over seeds, 95 % intervals"
   table.show(rows, values.format, title=title)
   if values.format == "text":
-    for note in notes(found, values.metric):
+    for note in notes(found, values.metric, speeds):
       print(note)
   return 0
 
 
-def row(one: Any, effect: float | None, sampled: bool) -> dict[str, Any]:
+def row(one: Any, speeds: list[float], effect: float | None, sampled: bool) -> dict[str, Any]:
   """A group (`aggregate.Compared`) as a row of the table, all numbers as they are.
 
   Args:
     one: the group.
+    speeds: of its runs, images per second.
     effect: to say how many seeds would find it; None to say nothing.
     sampled: whether the metric is an accuracy on images that stand for others.
   """
@@ -81,6 +84,7 @@ def row(one: Any, effect: float | None, sampled: bool) -> dict[str, Any]:
     "failed": aggregate.count(one.group, "failed"),
     "params": aggregate.cost(one.group, "params"),
     "macs": aggregate.cost(one.group, "macs"),
+    "images/s": math.fsum(speeds) / len(speeds) if speeds else None,
   }
   if effect:
     std = difference.std if difference else None
@@ -103,13 +107,15 @@ def rounded(row: dict[str, Any], share: bool) -> dict[str, Any]:
     decimals = 2 if share else _decimals(values[0], values[-2], values[-1])
     for name, value in zip(names, values, strict=True):
       short[name] = None if value is None else round(100 * value if share else value, decimals)
+  if row["images/s"] is not None:
+    short["images/s"] = _three_digits(row["images/s"])
   if row["p"] is not None:
     short["p"] = float(f"{row['p']:.2g}")
   return short
 
 
-def notes(found: list[Any], metric: str) -> list[str]:
-  """What has to be said below the table."""
+def notes(found: list[Any], metric: str, speeds: list[list[float]]) -> list[str]:
+  """What has to be said below the table, where the groups have such speeds."""
   from jaxnets.report import content
   from jaxnets.sweep import aggregate
 
@@ -120,7 +126,13 @@ def notes(found: list[Any], metric: str) -> list[str]:
   if not found[0].values and len(found) > 1:
     name = aggregate.label(found[0].group.axes)
     lines.append(f"Nothing is compared: {name} has no run that is done; choose another --baseline.")
-  return [*lines, *content.notes(found, list(found[0].group.axes), metric)]
+  lines += content.notes(found, list(found[0].group.axes), metric)
+  return lines + content.speed_notes([one.group for one in found], speeds)
+
+
+def _three_digits(value: float) -> float:
+  rough = float(f"{value:.3g}")
+  return int(rough) if rough >= 100 else rough
 
 
 def _decimals(mean: float | None, low: float | None, high: float | None) -> int:

@@ -44,7 +44,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   ]
   counts = Counter(one.state for one in found)
   title = ", ".join(f"{counts[state]} {state}" for state in runs.STATES if counts[state])
-  table.show(rows, values.format, title=f"{len(rows)} runs: {title}")
+  table.show(rows, values.format, title=f"{len(rows)} run{'s' * (len(rows) != 1)}: {title}")
   return 0
 
 

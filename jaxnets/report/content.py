@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from jaxnets.report import axes, verdict, words
 from jaxnets.report.verdict import DepthChange, Verdict
-from jaxnets.runs import Run
+from jaxnets.runs import Run, read_metrics
 from jaxnets.sweep import aggregate, folder, statistics
 from jaxnets.sweep.aggregate import Compared, Group
 from jaxnets.sweep.folder import Sweep
@@ -43,6 +43,8 @@ class Content(NamedTuple):
   labels: list[str]
   train: list[Summary | None]  # the same quantity on the training images
   seconds: list[float | None]  # mean wall time of the runs that are done, all their starts
+  logged: dict[Path, list[dict[str, Any]]]  # the metrics of every run of the groups, by folder
+  speeds: list[list[float]]  # images per second of the runs that are done: `runs.speed`
   verdict: Verdict
   depth: list[DepthChange]
   notes: list[str]
@@ -56,6 +58,10 @@ class Content(NamedTuple):
   def groups(self) -> list[Group]:
     """The groups without their numbers."""
     return [one.group for one in self.found]
+
+  def speed(self, i: int) -> float | None:
+    """Mean images per second of a group's runs."""
+    return _mean(self.speeds[i])
 
 
 def read(paths: Iterable[Path]) -> Source:
@@ -88,15 +94,18 @@ def gather(source: Source, groups: Sequence[Group], metric: str, *, mixed: bool 
   keys = axes.shown(groups, (k for s in source.sweeps for row in s.cells for k in row["overrides"]))
   labels = [axes.named(one, keys) or "the runs" for one in groups]
   train = f"train_{metric.rpartition('_')[2]}"
+  logged = {run.folder: read_metrics(run.folder) for one in groups for run in one.runs}
+  speeds = [aggregate.speeds(one, lambda run: logged[run.folder]) for one in groups]
   return Content(
     source, metric, aggregate.is_share(metric), LEVEL, shorten(keys), found, labels,
     [_summary(one, train) for one in groups],
     [_mean(run.seconds for run in one.runs if run.state == "done") for one in groups],
+    logged, speeds,
     verdict.judge(found, labels, metric, LEVEL),
     verdict.depth_changes(groups, keys, metric, LEVEL),
     [
       *notes(found, keys, metric), *([] if metric.startswith("train_") else [TRAINED]),
-      *_code_notes(source.runs),
+      *speed_notes(groups, speeds), *_code_notes(source.runs),
     ],
   )  # fmt: skip
 
@@ -123,6 +132,27 @@ def notes(found: Sequence[Compared], keys: Sequence[str], metric: str) -> list[s
   if follow:
     lines.append(f"Differ along with the groups and are not shown: {', '.join(follow)}.")
   lines += _protocol_notes(found, metric)
+  return lines
+
+
+def speed_notes(groups: Sequence[Group], speeds: Sequence[Sequence[float]]) -> list[str]:
+  """What has to be known to read measured speeds."""
+  if not any(speeds):
+    return []
+  lines = [
+    "Images/s: of training, the median over a run's rows of metrics but the first, then the mean "
+    "over runs. They were measured while other runs ran beside, as many as the sweep had workers, "
+    "so they compare within this sweep only."
+  ]
+  places = {
+    tuple(str(run.record.get(name)) for name in ("host", "devices", "threads", "kernels"))
+    for one in groups for run in one.runs if run.state == "done"
+  }  # fmt: skip
+  if len(places) > 1:
+    lines.append(
+      f"The runs were in {len(places)} places that differ in host, devices, threads or kernels, so "
+      "their speeds say little of the nets."
+    )
   return lines
 
 

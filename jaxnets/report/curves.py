@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxnets.runs import Run, read_metrics
 from jaxnets.sweep import statistics
 
 FEW = 5  # runs below which a band is from the least to the most, and each run is drawn
@@ -25,11 +24,6 @@ class Band(NamedTuple):
   mean: list[float]
   low: list[float]  # the mean itself where there is no band
   high: list[float]
-
-
-def read(run: Run) -> list[dict]:
-  """The rows of metrics.jsonl, in order."""
-  return read_metrics(run.folder)
 
 
 def curve(rows: Sequence[dict], split: str, quantity: str) -> Curve:

@@ -3,9 +3,8 @@
 from typing import Any
 
 from jaxnets.report import content as contents
-from jaxnets.report import curves
 from jaxnets.report.content import Content
-from jaxnets.runs import STATES, Run
+from jaxnets.runs import STATES, Run, speed
 from jaxnets.sweep import aggregate
 from jaxnets.sweep.keys import text_of
 
@@ -62,6 +61,7 @@ def group(content: Content, i: int) -> dict[str, Any]:
     "params": aggregate.cost(one.group, "params"),
     "macs": aggregate.cost(one.group, "macs"),
     "mean_seconds": content.seconds[i],
+    "images_per_second": content.speed(i),
     "images": one.images,
     "protocol": one.protocol,
     "runs": {state: aggregate.count(one.group, state) for state in STATES},
@@ -93,6 +93,7 @@ def summary_rows(content: Content) -> list[dict[str, Any]]:
         "params": aggregate.cost(one.group, "params"),
         "macs": aggregate.cost(one.group, "macs"),
         "mean_seconds": content.seconds[i],
+        "images_per_second": content.speed(i),
         **{f"runs_{state}": aggregate.count(one.group, state) for state in STATES},
       }
     )
@@ -108,8 +109,11 @@ def run_rows(content: Content) -> list[dict[str, Any]]:
       for name, value in sorted(run.summary.get("metrics", {}).items())
       if isinstance(value, int | float)
     }
-    rows += [own | {"state": run.state, "seconds": run.seconds, "metric": name, "value": value}
-             for name, value in (metrics or {"": None}).items()]  # fmt: skip
+    own |= {"state": run.state, "seconds": run.seconds}
+    own |= {"images_per_second": speed(content.logged[run.folder])}
+    rows += [
+      own | {"metric": name, "value": value} for name, value in (metrics or {"": None}).items()
+    ]
   return rows
 
 
@@ -117,7 +121,7 @@ def curve_rows(content: Content) -> list[dict[str, Any]]:
   """A row for each number that a run has logged."""
   rows = []
   for run, own in _placed(content):
-    for logged in curves.read(run):
+    for logged in content.logged[run.folder]:
       place = own | {"split": logged["split"], "step": logged["step"]}
       rows += [
         place | {"metric": name, "value": value}

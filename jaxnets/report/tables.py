@@ -56,6 +56,9 @@ def results(content: Content) -> Table:
     train = f"train_{content.metric.rpartition('_')[2]}"
     columns += [Column(f"{words.metric_name(train)}{unit}", True)]
   columns += [Column("params", True), Column("MACs", True), Column("time", True)]
+  has_speed = any(content.speeds)
+  if has_speed:
+    columns += [Column("images/s", True)]
   columns += [Column("runs", False)]
   rows = []
   for i, one in enumerate(content.found):
@@ -72,7 +75,10 @@ def results(content: Content) -> Table:
     if has_train:
       row += [_mean(content.train[i], share)]
     row += [words.amount(aggregate.cost(one.group, name)) for name in ("params", "macs")]
-    row += [words.duration(content.seconds[i]), _states(one.group)]
+    row += [words.duration(content.seconds[i])]
+    if has_speed:
+      row += [words.rate(content.speed(i))]
+    row += [_states(one.group)]
     rows.append(row)
   return Table("results", "Results", columns, rows, content.notes)
 

@@ -87,6 +87,13 @@ def amount(value: float | None) -> str:
   raise AssertionError("unreachable")
 
 
+def rate(value: float | None) -> str:
+  """ "4,720", "32.1": three digits, as more do not repeat."""
+  if value is None:
+    return NOTHING
+  return f"{float(f'{value:.3g}'):,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
 def duration(seconds: float | None) -> str:
   """ "41 s", "12 min 5 s", "3 h 20 min"."""
   if seconds is None:

@@ -1,13 +1,13 @@
 """Runs in groups that differ in the seed, and groups beside each other. No JAX here."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets.config import flatten
 from jaxnets.errors import ConfigError, did_you_mean
-from jaxnets.runs import Run, read_run
+from jaxnets.runs import Run, read_run, speed
 from jaxnets.sweep import folder, statistics
 from jaxnets.sweep.keys import shorten, text_of
 from jaxnets.sweep.statistics import Difference, Summary
@@ -193,6 +193,17 @@ def cost(one: Group, name: str) -> int | None:
   """ "params" or "macs" of the group's net; None when its runs differ in it, or none is done."""
   found = {run.summary[name] for run in one.runs if name in run.summary}
   return found.pop() if len(found) == 1 else None
+
+
+def speeds(one: Group, read: Callable[[Run], list[dict[str, Any]]]) -> list[float]:
+  """Images per second of the group's runs that are done, as `runs.speed`, of those that logged any.
+
+  Args:
+    one: the group.
+    read: gives a run's rows of metrics.
+  """
+  found = [speed(read(run)) for run in one.runs if run.state == "done"]
+  return [value for value in found if value is not None]
 
 
 def label(axes: dict[str, Any]) -> str:

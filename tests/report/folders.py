@@ -12,6 +12,7 @@ from typing import Any
 
 from jaxnets import config as configuration
 
+SPEED = 4200.0  # images per second of a net of one layer
 PROTOCOL = "last step, averaged parameters, one view of 8x8 px"
 
 
@@ -98,7 +99,9 @@ def write_run(
   write(folder / "config.json", config)
   final = result if done else 0.5
   known = min(1.0, final + 0.03) if train is None else train
-  write_curves(folder, final, known, points if done else max(1, points // 3), points, seed, done)
+  rate = SPEED / config["net"]["depth"]
+  logged = points if done else max(1, points // 3)
+  write_curves(folder, (final, known, rate), logged, points, seed, done)
   if done:
     depth, width = config["net"]["depth"], config["net"]["width"]
     write(
@@ -119,9 +122,13 @@ def write_run(
 
 
 def write_curves(
-  folder: Path, final: float, train: float, logged: int, points: int, seed: int, done: bool
+  folder: Path, ends: tuple[float, float, float], logged: int, points: int, seed: int, done: bool
 ) -> None:
-  """metrics.jsonl: accuracies that rise to their last value, a little unsteadily."""
+  """metrics.jsonl: accuracies that rise to their last value, a little unsteadily.
+
+  Images per second are around `ends[2]`, the median of ten rows but the first, which is slow.
+  """
+  final, train, rate = ends
   noise = random.Random(f"{folder.name} {seed}")
   rows = []
   for i in range(1, logged + 1):
@@ -130,7 +137,10 @@ def write_curves(
       shake = 0.0 if i == points else noise.gauss(0, 0.008)
       value = min(1.0, max(0.0, 0.1 + (last - 0.1) * risen + shake))
       row = {"step": 100 * i // points if points <= 100 else i, "split": split}
-      rows.append(row | {"loss": 2.3 * (1 - value), "top1": value, "count": 512})
+      row |= {"loss": 2.3 * (1 - value), "top1": value, "count": 512}
+      if split == "train":
+        row["images_per_second"] = rate / 10 if i == 1 else rate * (0.98 + 0.01 * (7 * i % 5))
+      rows.append(row)
   if done:
     rows.append({"step": 100 if points <= 100 else points, "split": "test", "loss": 1.5 - final,
                  "top1": final, "count": 10000})  # fmt: skip

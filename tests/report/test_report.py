@@ -14,7 +14,7 @@ import pytest
 
 from jaxnets.cli import main
 from jaxnets.sweep import aggregate, statistics
-from tests.report.folders import write_sweep
+from tests.report.folders import SPEED, write_sweep
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = "folder:<script>alert(1)</script>"
@@ -153,6 +153,23 @@ def test_tables_and_data_have_the_same_numbers(made, numbers):
   page = Elements((made.first / "index.html").read_text()).text
   for one in numbers["groups"]:
     assert f"{100 * one['summary']['mean']:.2f} ±" in page
+
+
+def test_measured_speed_is_in_every_table(made, numbers):
+  speeds = [SPEED / one["axes"]["net.depth"] for one in numbers["groups"]]
+  assert [one["images_per_second"] for one in numbers["groups"]] == pytest.approx(speeds)
+  with open(made.first / "data" / "groups.csv") as file:
+    rows = list(csv.DictReader(file))
+  assert [float(row["images_per_second"]) for row in rows] == pytest.approx(speeds)
+  with open(made.first / "data" / "runs.csv") as file:
+    runs = {row["run"]: row for row in csv.DictReader(file)}
+  for row in runs.values():
+    if row["state"] == "done":
+      assert float(row["images_per_second"]) == pytest.approx(SPEED / int(row["net.depth"]))
+  markdown = (made.first / "tables" / "results.md").read_text()
+  assert "| images/s |" in markdown
+  assert "| 525 | 3 done |" in markdown
+  assert any("compare within this sweep only" in note for note in numbers["notes"])
 
 
 def test_a_run_that_diverged_is_listed_with_its_error(made, numbers):

@@ -177,6 +177,21 @@ def test_text_has_the_digits_that_the_interval_supports_json_and_csv_have_all(tm
   assert line.split()[2:9] == ["0.14", "0.018", "0.111", "0.169", "-0.045", "-0.0542", "-0.0358"]
 
 
+def test_measured_speed_is_a_mean_over_the_runs_that_are_done(tmp_path, capsys):
+  overrides = grid.product([grid.sweep("net.depth", [8, 14]), grid.seeds(3)])
+  for i, cell in enumerate(plant(tmp_path, overrides, [0.8, 0.8, None, 0.9, 0.9, 0.9])):
+    rows = [{"step": 1, "split": "train", "images_per_second": rate} for rate in (1, 1000.4 + i)]
+    text = "".join(json.dumps(row) + "\n" for row in rows if i < 3)
+    (tmp_path / cell.folder / "metrics.jsonl").write_text(text)
+  assert main(["launch.py", "compare", str(tmp_path), "--format=json"]) == 0
+  told = [row["images/s"] for row in json.loads(capsys.readouterr().out)]
+  assert told == [pytest.approx(1000.9), None]
+  assert main(["launch.py", "compare", str(tmp_path)]) == 0
+  out = capsys.readouterr().out
+  assert "1,000\n" in out
+  assert "compare within this sweep only" in out
+
+
 def test_a_lone_loss_has_four_digits(tmp_path, capsys):
   plant(tmp_path, grid.sweep("net.depth", [8, 14]), [0.123456, 0.99993211])
   assert main(["launch.py", "compare", str(tmp_path), "--metric=test_loss"]) == 0

@@ -16,7 +16,7 @@ START = 0.25  # share of the steps whose values do not stretch the axis
 def draw(content: Content) -> Figure | None:
   """Panels of groups; None when no run has logged the quantity."""
   quantity = content.metric.rpartition("_")[2]
-  rows = [[(run, curves.read(run)) for run in one.runs] for one in content.groups]
+  rows = [[(run, content.logged[run.folder]) for run in one.runs] for one in content.groups]
   logged = [row for group in rows for _, own in group for row in own if quantity in row]
   if not logged:
     return None

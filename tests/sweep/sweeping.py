@@ -6,8 +6,9 @@ from tests.train.tiny import tiny_config
 
 
 def get_config(arg=""):
-  # "slow" runs long enough to be killed on its way.
-  return tiny_config(train__steps=3000 if arg == "slow" else 6, train__checkpoint_every=3)
+  # All but the first run long enough to be killed on their way.
+  steps = {"": 6, "members": 45, "slow": 3000}[arg]
+  return tiny_config(train__steps=steps, train__checkpoint_every=15 if arg == "members" else 3)
 
 
 def get_sweep(hyper, arg=""):

@@ -28,6 +28,7 @@ from jaxnets.experiment import question_of, sweep_of
 
 log = logging.getLogger("jaxnets")
 
+DECLARING = ("grid", "seeds", "shard", "dry_run", "max_hours", "fail_fast")  # not of one cell
 FAILED = 5  # exit code of a sweep with cells that failed or diverged
 
 
@@ -65,6 +66,12 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
   if values.probe and not (values.dry_run or values.worker):
     raise ConfigError("--probe times steps for --dry_run\nAdd --dry_run, or leave --probe out")
   if values.worker or values.cell:
+    given = [name for name in DECLARING if values[name].value] + (["config"] if chosen else [])
+    if values.cell and given:
+      raise ConfigError(
+        f"--cell runs a cell as {values.workdir}/sweep.json has it\n"
+        f"Leave out {', '.join(f'--{name}' for name in given)}"
+      )
     return run_here(values)
   spec, base, _ = required(chosen)
   return run_sweep(values, spec, question_of(spec), base, declared(values, spec))

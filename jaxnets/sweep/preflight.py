@@ -171,9 +171,9 @@ def probe_cell(config: Config, data_dir: str | None, steps: int, count: int = 1)
 def time_members(config: Config, data_dir: str | None, steps: int, count: int) -> plan.Timing:
   """What a step of one member takes, alone and in each form with `count` members.
 
-  Turns of each form are timed in between turns of a run alone, each of at least `steps` steps of one
-  member and about TURN_SECONDS; each number is the least of its turns, which other work disturbs
-  least.
+  Turns of each form are timed in between turns of a run alone, each of at least `steps` steps of
+  one member and about TURN_SECONDS; each number is the least of its turns, which other work
+  disturbs least.
   """
   experiment, step, state, run, batches = _begin(config, data_dir)
 

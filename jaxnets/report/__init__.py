@@ -2,7 +2,7 @@
 
     index.html                     the page; it needs no script and no network
     report.json                    every number of the page, as fractions
-    figures/NAME.{svg,png,pdf}     174 mm wide
+    figures/NAME.{svg,png,pdf}     174 mm wide; NAME_85mm for one of two columns
     tables/NAME.{csv,md,tex}
     data/{groups,runs,curves}.csv  tidy: a row for each number
 
@@ -54,7 +54,7 @@ def make(
   content = gather(source, groups, metric, mixed=mixed)
   drawings = figures.draw(content)
   files = texts(content) | {
-    f"figures/{one.name}.{form}": data for one in drawings for form, data in one.files.items()
+    f"figures/{name}": data for one in drawings for name, data in one.files.items()
   }
   files[PAGE] = page.render(content, drawings, sorted(files)).encode()
   _write(out, files)

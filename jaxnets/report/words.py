@@ -94,6 +94,12 @@ def rate(value: float | None) -> str:
   return f"{float(f'{value:.3g}'):,.0f}" if value >= 99.95 else f"{value:.3g}"
 
 
+def short_time(seconds: float) -> str:
+  """ "250 µs", "1.5 ms", "2 s"."""
+  unit, size = next((one for one in (("s", 1.0), ("ms", 1e-3)) if seconds >= one[1]), ("µs", 1e-6))
+  return f"{seconds / size:.3g} {unit}"
+
+
 def duration(seconds: float | None) -> str:
   """ "41 s", "12 min 5 s", "3 h 20 min"."""
   if seconds is None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from jaxnets.cli import main
+from jaxnets.report import figures
+from jaxnets.report.figures import style
 from tests.report.folders import write_sweep
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -57,7 +59,11 @@ def page(tmp_path_factory) -> Path:
     lambda s, seed: "diverged" if (s["net.depth"], seed) == (20, 2) else
     0.8 + 0.004 * s["net.depth"] * (s["net.shortcut"] == "A") + 0.003 * seed * seed,
   )  # fmt: skip
-  assert main(["launch.py", "report", str(sweep)]) == 0
+  with pytest.MonkeyPatch.context() as patch:
+    # All that a page holds.
+    patch.setattr(figures, "FORMS", ("svg",))
+    patch.setattr(style, "PAGES", (style.WIDE,))
+    assert main(["launch.py", "report", str(sweep)]) == 0
   return sweep / "report" / "index.html"
 
 
@@ -74,7 +80,7 @@ def measured(page) -> tuple[list[dict], str]:
 def test_figures_and_text_are_there_at_both_widths(measured):
   for one in measured[0]:
     assert one["view"] == int(one["asked"])
-    assert len(one["figures"]) == 4
+    assert len(one["figures"]) == 5
     assert all(width >= 400 and height >= 150 for width, height in one["figures"])
     assert one["text"] > 1500
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,16 +14,21 @@ from typing import NamedTuple
 import pytest
 
 from jaxnets.cli import main
+from jaxnets.report import figures
+from jaxnets.report.figures import style
 from jaxnets.sweep import aggregate, statistics
 from tests.report.folders import SPEED, write_sweep
 
 ROOT = Path(__file__).parents[2]
+FIGURES = ("curves", "depth", "pareto", "speed", "sweep")
 SCRIPT = "folder:<script>alert(1)</script>"
 SIGNS = "a|b&c_%$x$"
 # Two processes, two hash seeds; no JAX and no global figure in either.
 PROBE = """
 import sys
 from jaxnets.cli import main
+from jaxnets.report import figures
+from jaxnets.report.figures import style
 code = main(["launch.py", "report", *sys.argv[1:]])
 print(code, sorted({"jax", "jaxlib", "flax", "matplotlib.pyplot"} & set(sys.modules)))
 """
@@ -99,17 +105,30 @@ def test_two_processes_write_the_same_bytes(made):
   assert [name for name in first if first[name] != second[name]] == []
 
 
-def test_it_has_a_page_numbers_tables_data_and_every_figure_in_three_formats(made):
+def test_it_has_a_page_numbers_tables_data_and_every_figure_at_two_widths(made):
   names = set(contents(made.first))
   figures = {
-    f"figures/{name}.{form}"
-    for name in ("curves", "depth", "pareto", "sweep") for form in ("svg", "png", "pdf")
+    f"figures/{name}{width}.{form}"
+    for name in FIGURES for width in ("", "_85mm") for form in ("svg", "png", "pdf")
   }  # fmt: skip
   tables = {
     f"tables/{name}.{form}" for name in ("results", "not_done") for form in ("csv", "md", "tex")
   }
   data = {f"data/{name}.csv" for name in ("groups", "runs", "curves")}
   assert names == {"index.html", "report.json", *figures, *tables, *data}
+
+
+@pytest.mark.parametrize(("width", "mm", "dots"), [("", 174, 200), ("_85mm", 85, 300)])
+def test_figures_are_as_wide_as_they_say(made, width, mm, dots):
+  for name in FIGURES:
+    file = made.first / "figures" / f"{name}{width}"
+    said = re.search(r'<svg [^>]*width="([\d.]+)pt"', file.with_suffix(".svg").read_text())
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ", file.with_suffix(".pdf").read_bytes())
+    assert said
+    assert box
+    assert [float(said[1]), float(box[1])] == pytest.approx([72 * mm / 25.4] * 2, abs=0.01)
+    across = struct.unpack(">I", file.with_suffix(".png").read_bytes()[16:20])[0]
+    assert across == pytest.approx(dots * mm / 25.4, abs=1)
 
 
 def test_no_file_names_the_folders_it_was_made_in(made):
@@ -189,7 +208,7 @@ def test_config_strings_are_text_and_never_markup(made):
   assert SCRIPT in page.text
   assert SIGNS in page.text
   assert "<script" not in text.lower()
-  for name in ("curves", "depth", "pareto", "sweep"):
+  for name in FIGURES:
     assert "<script" not in (made.first / "figures" / f"{name}.svg").read_text().lower()
   markdown = (made.first / "tables" / "results.md").read_text()
   assert "a\\|b&amp;c\\_%$x$" in markdown
@@ -222,7 +241,7 @@ def test_the_page_asks_for_nothing_from_anywhere(made):
 def test_figures_on_the_page_are_named_and_their_ids_are_their_own(made):
   found = Elements((made.first / "index.html").read_text()).found
   figures = [attributes for tag, attributes in found if tag == "svg"]
-  assert len(figures) == 4
+  assert len(figures) == len(FIGURES)
   assert all(one["role"] == "img" and len(one["aria-label"] or "") > 30 for one in figures)
   ids = [attributes["id"] for _, attributes in found if attributes.get("id")]
   assert len(ids) == len(set(ids))
@@ -239,7 +258,10 @@ def test_the_page_says_how_to_reproduce_it(made):
     assert needed in text
 
 
-def test_forty_groups_of_five_seeds_stay_below_five_megabytes(tmp_path):
+def test_forty_groups_of_five_seeds_stay_below_five_megabytes(tmp_path, monkeypatch):
+  # The page holds the wide figures alone, as SVG.
+  monkeypatch.setattr(figures, "FORMS", ("svg",))
+  monkeypatch.setattr(style, "PAGES", (style.WIDE,))
   axes = {"net.depth": [8, 14, 20, 26, 32], "net.width": [0.5, 1.0, 1.5, 2.0],
           "net.shortcut": ["none", "A"]}  # fmt: skip
   sweep = write_sweep(

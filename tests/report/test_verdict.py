@@ -8,9 +8,18 @@ import pytest
 from jaxnets import report
 from jaxnets.cli import main
 from jaxnets.errors import ConfigError
+from jaxnets.report import figures
 from jaxnets.report.content import gather
+from jaxnets.report.figures import style
 from jaxnets.sweep import aggregate
 from tests.report.folders import PROTOCOL, write, write_sweep
+
+
+@pytest.fixture(autouse=True)
+def _plain_figures(monkeypatch):
+  """As SVG for a wide page: how they look is tested in test_figures.py."""
+  monkeypatch.setattr(figures, "FORMS", ("svg",))
+  monkeypatch.setattr(style, "PAGES", (style.WIDE,))
 
 
 def noise(setting, seed, size=0.002):
@@ -190,23 +199,6 @@ def test_run_folders_without_a_sweep_or_metrics_have_a_page_too(tmp_path):
   assert [one["label"] for one in numbers["groups"]] == ["depth=20", "depth=14"]
   assert not (out / "figures" / "curves.svg").exists()
   assert "launch.py sweep --worker" in (out / "index.html").read_text()
-
-
-def test_many_axes_names_and_values_are_drawn(tmp_path):
-  wide = {"net.depth": [14, 20], "net.width": [0.5, 1.0], "net.shortcut": ["none", "A"],
-          "optim.lr": [0.1, 0.2]}  # fmt: skip
-  cases = [
-    (wide, lambda s: s["net.depth"] != 20 or s["net.width"] != 1.0),
-    ({"net.activation": [f"name{i}" for i in range(40)]}, lambda s: True),
-    ({"optim.lr": [0.01, 0.1], "optim.weight_decay": [0.0, 1e-4]}, lambda s: s["optim.lr"] > 0.05
-     or s["optim.weight_decay"] > 0),
-  ]  # fmt: skip
-  for i, (axes, where) in enumerate(cases):
-    sweep = write_sweep(
-      tmp_path / str(i), axes, [0], lambda s, seed: 0.8 + noise(s, seed), where=where, points=2
-    )
-    assert main(["launch.py", "report", str(sweep)]) == 0
-    assert (sweep / "report" / "figures" / "sweep.svg").exists()
 
 
 def test_a_difference_without_a_test_is_not_passed_over_in_silence(tmp_path):

@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from jaxnets.report import words
 from jaxnets.report.content import Content
 from jaxnets.report.figures import curves, depth, pareto, style, sweep
+from jaxnets.report.figures.style import Page
 
-DOTS_PER_INCH = 200  # of the PNG
+FORMS = ("svg", "png", "pdf")
 PIXELS = 1.9  # of the page for a point of a figure, so that its letters are as large as the text's
 
 
@@ -27,7 +28,7 @@ class Drawing(NamedTuple):
   name: str  # of its files
   title: str
   caption: str
-  files: dict[str, bytes]  # by extension
+  files: dict[str, bytes]  # by name, NAME.svg and NAME_85mm.svg
   inline: str  # the SVG as an element for a page, every id its own
 
 
@@ -36,7 +37,7 @@ class Kind(NamedTuple):
 
   name: str
   title: str
-  draw: Callable[[Content], Figure | None]
+  draw: Callable[[Content, Page], Figure | None]
   caption: str
 
 
@@ -55,9 +56,17 @@ KINDS = (
     "The vertical axis is cut to the values after the first quarter of the steps.",
   ),
   Kind(
-    "pareto", "Accuracy against cost", pareto.draw,
+    "pareto", "Accuracy against cost", pareto.draw_macs,
     "Mean result by multiply-adds of one image. A bubble's area is proportional to the parameters, "
-    "grey bars are 95 % intervals, the dashed steps join the groups that no cheaper one beats.",
+    "grey bars are 95 % intervals, the dashed steps join the groups that no cheaper one beats. "
+    "Numbers beside bubbles are those of the table; where there is no room, a bubble has none.",
+  ),
+  Kind(
+    "speed", "Accuracy against measured speed", pareto.draw_times,
+    "Mean result by the time of one image in training: one by the images/s of the table. Grey bars "
+    "are 95 % intervals upright and the span of the runs level; the rest is as above. The times "
+    "were measured while other runs ran beside, as many as the sweep had workers, so they compare "
+    "within this sweep only.",
   ),
   Kind(
     "sweep", "The whole sweep", sweep.draw,
@@ -71,23 +80,39 @@ def draw(content: Content) -> list[Drawing]:
   """All figures that the runs have numbers for."""
   drawings = []
   for kind in KINDS:
-    settings = style.SETTINGS | {"svg.hashsalt": f"jaxnets {kind.name}"}
-    with styles.context(["default", settings]), warnings.catch_warnings():
-      # A config may hold any letter; one that the font lacks is drawn as a box.
-      warnings.filterwarnings("ignore", message="Glyph .* missing")
-      figure = kind.draw(content)
-      if figure is None:
-        continue
-      # Laid out once, so that all formats show the same.
-      figure.draw_without_rendering()
-      figure.set_layout_engine("none")
-      files = {form: _saved(figure, form) for form in ("svg", "png", "pdf")}
-    inline = _inline(files["svg"].decode(), kind.name, _description(kind, content))
-    drawings.append(Drawing(kind.name, kind.title, kind.caption, files, inline))
+    files: dict[str, bytes] = {}
+    for page in style.PAGES:
+      files |= _files(kind, content, page)
+    if files:
+      wide = files[f"{kind.name}.svg"].decode()
+      inline = _inline(wide, kind.name, _description(kind, content))
+      drawings.append(Drawing(kind.name, kind.title, kind.caption, files, inline))
   return drawings
 
 
-def _saved(figure: Figure, form: str) -> bytes:
+def _files(kind: Kind, content: Content, page: Page) -> dict[str, bytes]:
+  """A figure for a page in all formats, by name; none where there is nothing to draw."""
+  settings = style.settings(page, kind.name)
+  with styles.context(["default", settings]), warnings.catch_warnings():
+    # A config may hold any letter; one that the font lacks is drawn as a box.
+    warnings.filterwarnings("ignore", message="Glyph .* missing")
+    figure = lay_out(kind, content, page)
+    if figure is None:
+      return {}
+    return {f"{kind.name}{page.suffix}.{form}": _saved(figure, form, page) for form in FORMS}
+
+
+def lay_out(kind: Kind, content: Content, page: Page) -> Figure | None:
+  """A figure with all in its place, once, so that all formats show the same."""
+  figure = kind.draw(content, page)
+  if figure is not None:
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    style.thin(figure)
+  return figure
+
+
+def _saved(figure: Figure, form: str, page: Page) -> bytes:
   """The figure's file, without dates or versions: the same runs give the same bytes."""
   nothing = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
@@ -95,7 +120,7 @@ def _saved(figure: Figure, form: str) -> bytes:
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
   }
   out = io.BytesIO()
-  figure.savefig(out, format=form, dpi=DOTS_PER_INCH, metadata=nothing[form], facecolor="white")
+  figure.savefig(out, format=form, dpi=page.dots, metadata=nothing[form], facecolor="white")
   return out.getvalue()
 
 

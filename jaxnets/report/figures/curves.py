@@ -9,11 +9,12 @@ from jaxnets.report import axes, curves, words
 from jaxnets.report.content import Content
 from jaxnets.report.curves import Curve
 from jaxnets.report.figures import style
+from jaxnets.report.figures.style import Page
 
 START = 0.25  # share of the steps whose values do not stretch the axis
 
 
-def draw(content: Content) -> Figure | None:
+def draw(content: Content, page: Page) -> Figure | None:
   """Panels of groups; None when no run has logged the quantity."""
   quantity = content.metric.rpartition("_")[2]
   rows = [[(run, content.logged[run.folder]) for run in one.runs] for one in content.groups]
@@ -23,11 +24,10 @@ def draw(content: Content) -> Figure | None:
   has_validation = any(row["split"] == "validation" for row in logged)
   held = "validation" if has_validation else "test"
   division = axes.divide(content.groups, content.keys)
-  figure, panels = style.grid(len(division.panels))
+  figure, panels = style.grid([part.title for part in division.panels], page)
   for panel, part in zip(panels, division.panels, strict=True):
-    panel.set_title(words.shortened(part.title, 44), loc="left")
     for i, shade in zip(part.members, part.shades, strict=True):
-      most = curves.points(len(rows))
+      most = int(curves.points(len(rows)) * page.width / style.WIDE.width)
       for split, thick in (("train", False), (held, True)):
         ended = [
           (run.state, curves.thinned(curves.curve(own, split, quantity), most))
@@ -37,9 +37,10 @@ def draw(content: Content) -> Figure | None:
     if not division.legend and len(part.members) > 1:
       panel.legend(
         handles=[_line(f"#{i + 1}", s) for i, s in zip(part.members, part.shades, strict=True)],
-        ncols=2, fontsize=6.5, handlelength=1.6, loc="best",
+        ncols=2, fontsize=style.SMALL, handlelength=1.4, handletextpad=0.4, columnspacing=0.8,
+        labelspacing=0.3, loc="best",
       )  # fmt: skip
-  _finish(figure, panels, division, held, content)
+  _finish(figure, panels, division, held, content, page)
   return figure
 
 
@@ -71,13 +72,15 @@ def _draw_group(
       panel.plot(one.steps[-1:], values[-1:], color=colour, marker="x", markersize=5, zorder=4)
 
 
-def _finish(figure: Figure, panels: list[Axes], division, held: str, content: Content) -> None:
+def _finish(
+  figure: Figure, panels: list[Axes], division, held: str, content: Content, page: Page
+) -> None:
   name = words.metric_name(content.metric.rpartition("_")[2])
   for panel in panels:
     panel.margins(x=0.03)
   _leave_out_the_start(panels)
-  figure.supxlabel("training step", fontsize=8)
-  figure.supylabel(f"{name}{', %' if content.share else ''}", fontsize=8)
+  figure.supxlabel("training step")
+  figure.supylabel(f"{name}{', %' if content.share else ''}")
   handles = [
     _line(words.shortened(f"{division.title} {text}", 24), shade)
     for shade, text in enumerate(division.legend)
@@ -89,7 +92,7 @@ def _finish(figure: Figure, panels: list[Axes], division, held: str, content: Co
       Line2D([], [], color=style.GREY, lw=0.9, linestyle=":", marker="x", markersize=5,
              label="run not done")
     )  # fmt: skip
-  style.legend_above(figure, handles)
+  style.legend_above(figure, handles, page.text - 0.5)
 
 
 def _leave_out_the_start(panels: list[Axes]) -> None:

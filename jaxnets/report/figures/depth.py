@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from jaxnets.report import axes, words
 from jaxnets.report.content import Content
 from jaxnets.report.figures import style
+from jaxnets.report.figures.style import Page
 from jaxnets.report.verdict import DEPTH
 from jaxnets.sweep import aggregate
 
@@ -22,7 +23,7 @@ CURVES: tuple[tuple[str, str, Any, str], ...] = (
 )
 
 
-def draw(content: Content) -> Figure | None:
+def draw(content: Content, page: Page) -> Figure | None:
   """A panel for each setting of the other axes; None where there are no two depths."""
   groups = content.groups
   if DEPTH not in content.keys:
@@ -34,23 +35,22 @@ def draw(content: Content) -> Figure | None:
     return None
   if not any(one.summary for one in content.found):
     return None
-  figure, panels = style.grid(len(parts), height=2.2)
-  for panel, (title, own) in zip(panels, parts, strict=True):
-    panel.set_title(words.shortened(title, 44), loc="left")
+  figure, panels = style.grid([title for title, _ in parts], page, height=2.2)
+  for panel, (_, own) in zip(panels, parts, strict=True):
     for which, colour, dashes, marker in CURVES:
       _draw_error(panel, content, own, which, (colour, dashes, marker))
     style.numeric_axis(panel.xaxis, depths, axes.is_wide(depths), "")
   split = content.metric.rpartition("_")[0]
-  figure.supxlabel("depth, layers", fontsize=8)
+  figure.supxlabel("depth, layers")
   name = words.error_name(content.metric.rpartition("_")[2])
-  figure.supylabel(f"{name}{', %' if content.share else ''}", fontsize=8)
+  figure.supylabel(f"{name}{', %' if content.share else ''}")
   handles = [
     Line2D([], [], color=colour, linestyle=dashes, marker=marker, markersize=4, label=label)
     for (_, colour, dashes, marker), label in zip(CURVES, ("train", split), strict=True)
   ]
   dot = Line2D([], [], color=style.GREY, linestyle="", marker="o", markersize=3, alpha=0.6,
                label="single seeds")  # fmt: skip
-  style.legend_above(figure, [*handles, dot])
+  style.legend_above(figure, [*handles, dot], page.text - 0.5)
   return figure
 
 
@@ -72,5 +72,9 @@ def _draw_error(panel, content: Content, own: list[int], which: str, look: tuple
     panel.plot([x] * len(errors), errors, linestyle="", marker="o", markersize=3.2, color=colour,
                alpha=0.6, markeredgewidth=0, zorder=2,
                transform=style.aside(panel, 6, panel.figure))  # fmt: skip
+    # What is drawn aside does not stretch the axes by itself.
+    panel.update_datalim([(x, error) for error in errors])
   panel.plot(xs, means, color=colour, linestyle=dashes, marker=marker, markersize=4.5,
              markeredgecolor="white", markeredgewidth=0.6, zorder=3)  # fmt: skip
+  panel.margins(x=max(0.05, 9 / style.room(panel)))
+  panel.autoscale_view()

@@ -13,26 +13,30 @@ from matplotlib.figure import Figure
 from jaxnets.report import axes, words
 from jaxnets.report.content import Content
 from jaxnets.report.figures import style
+from jaxnets.report.figures.style import Page
 from jaxnets.sweep.keys import text_of
 
 MAP = "viridis"
 TICKS = 12  # of a vertical axis
 
 
-def draw(content: Content, keys: Sequence[str]) -> Figure:
+def draw(content: Content, keys: Sequence[str], page: Page) -> Figure:
   """One vertical line per axis, values evenly apart; the last is the result, by size."""
-  figure, panel = style.single(3.8)
+  figure, panel = style.single(page, 3.8)
   panel.grid(False)
   scale = 100 if content.share else 1
   means = [scale * one.summary.mean for one in content.found if one.summary]
   low, high = min(means), max(means)
   norm = Normalize(low, high if high > low else low + 1)
   places = {key: [repr(v) for v in axes.values(content.groups, key)] for key in keys}
+  apart = style.room(panel) / 72 / (len(keys) + 1)
+  heads = [*(words.shortened(content.names[key], 16) for key in keys), "result"]
+  sloping = max(map(len, heads)) > style.letters(apart, 1.15 * page.text)
+  for k, head in enumerate(heads):
+    panel.text(k, 1.07, head, va="bottom", weight="bold", ha="left" if sloping else "center",
+               rotation=30 if sloping else 0, rotation_mode="anchor")  # fmt: skip
   for k, key in enumerate(keys):
-    _axis(panel, k, axes.values(content.groups, key))
-    panel.text(
-      k, 1.07, words.shortened(content.names[key], 16), ha="center", va="bottom", weight="bold"
-    )
+    _axis(panel, k, axes.values(content.groups, key), max(6, style.letters(0.8 * apart, 7)))
   # The best are drawn last, over the others.
   ranked = sorted(
     range(len(content.found)),
@@ -61,16 +65,17 @@ def draw(content: Content, keys: Sequence[str]) -> Figure:
   return figure
 
 
-def _axis(panel, k: int, found: list) -> None:
+def _axis(panel, k: int, found: list, most: int) -> None:
+  """An axis with its values, each in so many letters."""
   panel.plot([k, k], [-0.02, 1.02], color="#444444", lw=0.8)
   every = -(-len(found) // TICKS)
   for j, value in enumerate(found):
     if j % every == 0:
       y = _place([repr(v) for v in found], repr(value))
       panel.plot([k - 0.02, k], [y, y], color="#444444", lw=0.8)
-      panel.text(k - 0.05, y, words.shortened(text_of(value), 14), ha="right", va="center",
-                 fontsize=7, bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
-                 zorder=5)  # fmt: skip
+      text = words.shortened(text_of(value), min(most, 14))
+      panel.text(k - 0.05, y, text, ha="right", va="center", fontsize=7, zorder=5,
+                 bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6})  # fmt: skip
 
 
 def _result_axis(panel, k: int, content: Content, low: float, high: float) -> None:
@@ -80,7 +85,6 @@ def _result_axis(panel, k: int, content: Content, low: float, high: float) -> No
       f"{low + share * (high - low):.2f}" if content.share else f"{low + share * (high - low):.4g}"
     )
     panel.text(k + 0.04, share, text, ha="left", va="center", fontsize=7)
-  panel.text(k, 1.07, "result", ha="center", va="bottom", weight="bold")
 
 
 def _place(order: list[str], value: str) -> float:

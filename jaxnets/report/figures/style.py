@@ -1,11 +1,18 @@
 """How all figures look: colours that every eye tells apart, plain axes, no mathtext."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import (
+  FixedFormatter,
+  FixedLocator,
+  FuncFormatter,
+  NullFormatter,
+  NullLocator,
+)
 from matplotlib.transforms import ScaledTranslation
 
 from jaxnets.report import words
@@ -15,18 +22,10 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 GREY = "#6b6b6b"
 VALUES = 8  # of an axis that all have a tick
-LETTERS = 100  # of a legend's row
-WIDTH = 6.85  # inches: 174 mm, the text width of a journal page
+SMALL = 6.5  # points: the smallest letters, inside panels
 SETTINGS: dict[str, Any] = {
   "font.family": ["DejaVu Sans"],
-  "font.size": 8,
-  "axes.titlesize": 8,
-  "axes.labelsize": 8,
-  "legend.fontsize": 7.5,
-  "legend.title_fontsize": 7.5,
   "legend.frameon": False,
-  "xtick.labelsize": 7.5,
-  "ytick.labelsize": 7.5,
   "axes.spines.top": False,
   "axes.spines.right": False,
   "axes.linewidth": 0.7,
@@ -47,11 +46,56 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def grid(n: int, *, height: float = 2.0, most: int = 3, width: float = WIDTH) -> tuple:
-  """A figure with n panels in rows, and the panels; all share both axes."""
-  columns = 2 if n == 4 else min(n, most)
+class Page(NamedTuple):
+  """What a figure is drawn for."""
+
+  suffix: str  # of its files' names
+  width: float  # inches
+  columns: int  # of panels
+  height: float  # of a panel, as a share of that on a wide page
+  text: float  # points
+  bubble: float  # points^2, the largest
+  dots: int  # of the PNG, per inch
+
+
+WIDE = Page("", 174 / 25.4, 3, 1.0, 8.0, 340.0, 200)  # the text width of a journal page
+NARROW = Page("_85mm", 85 / 25.4, 2, 0.75, 7.0, 150.0, 300)  # one of two columns
+PAGES = (WIDE, NARROW)
+
+
+def settings(page: Page, salt: str) -> dict[str, Any]:
+  """matplotlib's, for a page; the ids of an SVG follow from `salt`."""
+  whole = ("font.size", "axes.titlesize", "axes.labelsize", "figure.labelsize")
+  less = ("legend.fontsize", "legend.title_fontsize", "xtick.labelsize", "ytick.labelsize")
+  sizes = dict.fromkeys(whole, page.text) | dict.fromkeys(less, page.text - 0.5)
+  return SETTINGS | sizes | {"svg.hashsalt": f"jaxnets {salt}{page.suffix}"}
+
+
+def letters(inches: float, size: float) -> int:
+  """How many letters of so many points go into a width, most of them small ones."""
+  return int(72 * inches / (0.6 * size))
+
+
+def grid(
+  titles: Sequence[str], page: Page, *, height: float = 2.0, most: int = 3, width: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+  """A figure with a panel for each title in rows, and the panels; all share both axes.
+
+  Args:
+    titles: of the panels.
+    page: that the figure is for.
+    height: of a panel on a wide page, inches.
+    most: panels of a row.
+    width: of the figure, inches; else the page's.
+  """
+  n, most = len(titles), min(most, page.columns)
+  columns = 2 if n == 4 and most > 1 else min(n, most)
   rows = -(-n // columns)
-  size = (width, height * rows + 0.6)
+  wide = width or page.width
+  room = letters(0.8 * wide / columns, page.text)
+  said = [_folded(title, room) for title in titles]
+  more = 1.3 * page.text / 72 * max(text.count("\n") for text in said)
+  size = (wide, (page.height * height + more) * rows + 0.6)
   figure = Figure(figsize=size, layout="constrained")
   panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
   for panel in panels[n:]:
@@ -59,12 +103,27 @@ def grid(n: int, *, height: float = 2.0, most: int = 3, width: float = WIDTH) ->
   # A panel with none below it needs its own tick labels.
   for panel in panels[:n][-columns:]:
     panel.xaxis.set_tick_params(labelbottom=True)
+  for panel, text in zip(panels[:n], said, strict=True):
+    panel.set_title(text, loc="left")
   return figure, panels[:n]
 
 
-def single(height: float = 3.2, width: float = WIDTH) -> tuple[Figure, Axes]:
-  """A figure with one panel."""
-  figure = Figure(figsize=(width, height), layout="constrained")
+def _folded(title: str, room: int) -> str:
+  """ "depth=20, shortcut=A" in lines of at most so many letters, two at most."""
+  lines = [""]
+  for part in title.split(", "):
+    longer = f"{lines[-1]}, {part}" if lines[-1] else part
+    if len(longer) > room and lines[-1] and len(lines) < 2:
+      lines[-1] += ","
+      lines.append(part)
+    else:
+      lines[-1] = longer
+  return "\n".join(words.shortened(line, room) for line in lines)
+
+
+def single(page: Page, height: float) -> tuple[Figure, Axes]:
+  """A figure with one panel, of a height in inches."""
+  figure = Figure(figsize=(page.width, height), layout="constrained")
   return figure, figure.subplots()
 
 
@@ -97,19 +156,58 @@ def within_shares(panel: Axes, which: str, share: bool) -> None:
     getattr(panel, f"set_{which}lim")(max(low, -2), min(high, 102))
 
 
+def room(panel: Axes) -> float:
+  """Points of a panel's width, about: what its share of the figure leaves beside labels."""
+  spec, figure = panel.get_gridspec(), panel.figure
+  assert spec is not None
+  assert isinstance(figure, Figure)
+  return 0.8 * 72 * figure.get_figwidth() / spec.ncols
+
+
 def aside(panel: Axes, points: float, figure: Any) -> Any:
   """Data coordinates, and so many points to the right: what would hide each other stands apart."""
   return panel.transData + ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
 
 
-def legend_above(figure: Figure, handles: list[Any]) -> None:
-  """One legend over all panels, in rows that fit the width."""
-  letters = sum(len(handle.get_label()) + 7 for handle in handles)
-  columns = -(-len(handles) // -(-letters // LETTERS))
+def legend_above(figure: Figure, handles: list[Any], text: float) -> None:
+  """One legend over all panels, in rows that fit the width; each row more is added to the height.
+
+  Args:
+    figure: whose panels are there.
+    handles: with their labels.
+    text: size of the letters, points.
+  """
+  room = letters(figure.get_figwidth(), text)
+  n = len(handles)
+  columns = next(
+    k for k in range(n, 0, -1)
+    if k == 1 or sum(max(len(h.get_label()) for h in handles[c::k]) + 7 for c in range(k)) <= room
+  )  # fmt: skip
   # matplotlib fills columns first; people read rows.
   ordered = [handle for c in range(columns) for handle in handles[c::columns]]
   figure.legend(handles=ordered, loc="outside upper center", ncols=columns, handlelength=2.4,
                 columnspacing=1.2)  # fmt: skip
+  figure.set_figheight(figure.get_figheight() + 1.6 * text / 72 * (-(-n // columns) - 1))
+
+
+def thin(figure: Figure) -> None:
+  """Takes away level tick labels that run into the one before; the layout has been computed."""
+  shared = set()
+  for panel in figure.axes:
+    axis, kept, end = panel.xaxis, [], -math.inf
+    labels = [(tick.get_loc(), tick.label1) for tick in axis.get_major_ticks()]
+    shown = [(at, label) for at, label in labels if label.get_text() and label.get_visible()]
+    if id(axis.major) in shared or any(label.get_rotation() for _, label in shown) or not shown:
+      continue
+    shared.add(id(axis.major))
+    for at, label in sorted(shown, key=lambda one: one[1].get_window_extent().x0):
+      box = label.get_window_extent()
+      if box.x0 > end + 0.2 * box.height:
+        kept.append((at, label.get_text()))
+        end = box.x1
+    if len(kept) < len(shown):
+      axis.set_major_locator(FixedLocator([at for at, _ in kept]))
+      axis.set_major_formatter(FixedFormatter([text for _, text in kept]))
 
 
 def times(values: Any, share: bool) -> list[float]:

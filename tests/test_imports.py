@@ -24,9 +24,11 @@ BELOW = {
   "train": {"kernels", "memory", "nets", "data", "cost", "config", "fields", "runs"},
   "sweep": {"train", "nets", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
   "report": {"sweep", "config", "runs"},
+  "classical": {"train", "sweep", "data", "config", "fields", "runs"},
   "claims": {"cost", "nets"},
   "cli": {
     "report",
+    "classical",
     "sweep",
     "experiment",
     "claims",
@@ -52,6 +54,7 @@ FENCES = {
   # grain's worker processes want absl's flags parsed, which its own main would do.
   "absl": ("jaxnets/cli/", "jaxnets/data/batches.py"),
   "sklearn": ("jaxnets/classical/",),
+  "skimage": ("jaxnets/classical/",),
   "matplotlib": ("jaxnets/report/",),
   "jinja2": ("jaxnets/report/",),
   "tensorflow": (),

@@ -35,6 +35,7 @@ VERBS = {
   "claims": "what is told about these nets, checked",
   "doctor": "what this machine has and lacks",
   "data": "prepare, describe and verify datasets",
+  "classical": "hand-made features and the classifiers that read them",
 }
 # Modules whose packages have another name.
 PACKAGES = {"absl": "absl-py", "ml_collections": "ml-collections", "PIL": "pillow",
@@ -165,11 +166,11 @@ def verb_usage(verb: str, module, values: flags.FlagValues) -> str:
   for name in own:
     flag = values[name]
     lines.append(f"  --{name}: {flag.help}" + (f" ({flag.default})" if flag.default else ""))
-  if verb in (*configs.VERBS, *subjects.VERBS):
+  if verb in (*configs.VERBS, *subjects.NAMING):
     lines.append(
       "  --config: experiment file, FILE.py or FILE.py:ARG; --config.SECTION.FIELD=VALUE"
     )
-  if verb in subjects.VERBS:
+  if verb in subjects.NAMING:
     lines.append("  --net: name of a net; --net.AXIS=VALUE")
   return "\n".join(lines)
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from jaxnets.cli.configs import unknown
 from jaxnets.errors import ConfigError
 
-VERBS = ("cost",)  # the verbs that take subjects: run(values, subjects)
+NAMING = ("cost",)  # the verbs that take subjects: run(values, subjects)
+VERBS = (*NAMING, "classical")  # and one that takes overrides alone
 # --config.SECTION.FIELD and --net.AXIS, which is short for --config.net.AXIS.
 _FIELD = re.compile(r"--?(?:config\.(?=\w)|(?=net\.))([\w.]+)(?:=(.*))?$", re.DOTALL)
 _NAME = re.compile(r"--?(net|config)(?:=(.*))?$", re.DOTALL)

@@ -12,6 +12,7 @@ import ast
 import logging
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,18 @@ FAILED = 5  # exit code of a sweep with cells that failed or diverged
 
 def define(values: flags.FlagValues) -> None:
   """The flags of this verb."""
-  define_track(values)
+  define_running(values)
   flags.DEFINE_multi_string(
     "grid", [], "KEY=VALUE,VALUE,...: every value of a field; may be repeated", flag_values=values
   )
+  flags.DEFINE_string("cell", None, "hash of the one cell to run, here", flag_values=values)
+  flags.DEFINE_bool("worker", False, "run cells whose hashes come on standard input",
+                    flag_values=values)  # fmt: skip
+
+
+def define_running(values: flags.FlagValues) -> None:
+  """The flags that say how cells are run."""
+  define_track(values)
   flags.DEFINE_string("seeds", None, "0:5 for 0 to 4, or a list, 0,1,7", flag_values=values)
   flags.DEFINE_bool("dry_run", False, "say what it would cost, and write nothing",
                     flag_values=values)  # fmt: skip
@@ -53,9 +62,6 @@ def define(values: flags.FlagValues) -> None:
   flags.DEFINE_float("max_hours", None, "stop, resumably, after so long", lower_bound=0,
                      flag_values=values)  # fmt: skip
   flags.DEFINE_string("shard", None, "i/n: the i-th of n parts of the cells", flag_values=values)
-  flags.DEFINE_string("cell", None, "hash of the one cell to run, here", flag_values=values)
-  flags.DEFINE_bool("worker", False, "run cells whose hashes come on standard input",
-                    flag_values=values)  # fmt: skip
 
 
 def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -> int:
@@ -72,7 +78,9 @@ def run(values: flags.FlagValues, arguments: list[str], chosen: Chosen | None) -
         f"--cell runs a cell as {values.workdir}/sweep.json has it\n"
         f"Leave out {', '.join(f'--{name}' for name in given)}"
       )
-    return run_here(values)
+    from jaxnets.cli import cell
+
+    return cell.run(values)
   spec, base, _ = required(chosen)
   return run_sweep(values, spec, question_of(spec), base, declared(values, spec))
 
@@ -115,14 +123,39 @@ def run_sweep(
   base: Any,
   overrides: list[dict[str, Any]],
 ) -> int:
-  """Resolves cells, says how many, and runs or prices them."""
-  from jaxnets.sweep import cells, dispatch, equal, folder
+  """Resolves cells, and runs or prices them."""
+  from jaxnets.sweep import cells, equal
 
+  check_workdir(values)
+  resolved = cells.resolve(base, overrides, equal.make_solve(base, values.data_dir))
+  return run_cells(values, spec, question, base, resolved)
+
+
+def check_workdir(values: flags.FlagValues) -> None:
+  """Asks for the folder of a sweep before anything is done."""
   if not values.workdir and not values.dry_run:
     raise ConfigError(
       "--workdir is missing: where shall the runs be kept?\nFor example --workdir=runs/sweep"
     )
-  resolved = cells.resolve(base, overrides, equal.make_solve(base, values.data_dir))
+
+
+def run_cells(
+  values: flags.FlagValues, spec: str, question: str, base: Any, resolved: list[Any],
+  then: str = "compare", begun: Callable[[Path], None] = lambda workdir: None,
+) -> int:  # fmt: skip
+  """Says how many cells there are, and runs what is missing of them, or prices them.
+
+  Args:
+    values: flags, of `define_running`.
+    spec: of the experiment.
+    question: that it asks.
+    base: config.
+    resolved: cells.
+    then: the command that reads what came out.
+    begun: told of the folder once it knows the cells.
+  """
+  from jaxnets.sweep import dispatch, equal, folder
+
   rows = [{"hash": cell.hash, "program": cell.program} for cell in resolved]
   chosen = _shard(dispatch.by_program(rows), values.shard)
   hashes = {row["hash"] for row in chosen}
@@ -141,10 +174,11 @@ def run_sweep(
     others = folder.write(workdir, spec, question, base, resolved)
     if others:
       log.info("%d cells of an earlier command are kept in %s", others, workdir)
-    return _run(values, workdir, hashes)
+    begun(workdir)
+    return _run(values, workdir, hashes, then)
 
 
-def _run(values: flags.FlagValues, workdir: Path, hashes: set[str]) -> int:
+def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -> int:
   from jaxnets import runs
   from jaxnets.cli import preflight
   from jaxnets.sweep import dispatch, folder, shares
@@ -188,10 +222,10 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str]) -> int:
     for number, handler in before.items():
       signal.signal(number, handler)
   log.info("%d train steps were compiled for the cells that ran", compiled)
-  return _end(values, sweep, rows, received, broken, time.monotonic() - began)
+  return _end(values, sweep, rows, received, broken, time.monotonic() - began, then)
 
 
-def _end(values, sweep, rows, received: list[int], broken: bool, seconds: float) -> int:
+def _end(values, sweep, rows, received: list[int], broken: bool, seconds: float, then: str) -> int:
   """The table of failures, what is left, and the exit code."""
   from jaxnets import runs
 
@@ -214,55 +248,10 @@ def _end(values, sweep, rows, received: list[int], broken: bool, seconds: float)
     raise StoppedError(f"stopped: {text}\nRun the same command to go on", code)
   if values.format == "text":
     print(text)
-    print(f"next:\n  python launch.py compare {_short(sweep.workdir)}")
+    print(f"next:\n  python launch.py {then} {_short(sweep.workdir)}")
   else:
     log.info(text)
   return FAILED if failed else 0
-
-
-def run_here(values: flags.FlagValues) -> int:
-  """Runs one cell in this process, or those whose hashes come on standard input."""
-  from jaxnets.cli.train import prepare_process, show_result
-  from jaxnets.config import from_json
-  from jaxnets.sweep import folder, worker
-
-  if not values.workdir:
-    raise ConfigError("--workdir is missing: the folder of the sweep")
-  sweep = folder.read(Path(values.workdir).absolute())
-  manner = worker.Manner(values.data_dir, said_to, trackers(values), values.retry_failed)
-  if values.worker:
-    started = []
-
-    def run_some(rows, plan):
-      first = from_json(rows[0]["config"])
-      if not started:
-        prepare_process(values, sweep.workdir / rows[0]["folder"], first)
-        started.append(True)
-      if plan is not None:
-        yield from worker.run_cells(sweep, rows, plan, manner)
-        return
-      try:
-        if values.probe:
-          from jaxnets.sweep.preflight import probe_cell
-
-          found = probe_cell(first, values.data_dir, values.probe, values.members)._asdict()
-        else:
-          found = {}
-          worker.run_cell(sweep, rows[0], manner)
-      except Exception as error:
-        found = error
-      yield rows[0], found
-
-    worker.serve(sweep, run_some)
-    return 0
-  row = folder.find(sweep, values.cell)
-  prepare_process(values, sweep.workdir / row["folder"], from_json(row["config"]))
-  try:
-    summary = worker.run_cell(sweep, row, manner)
-  except worker.ElsewhereError:
-    raise ConfigError(f"{row['folder']} is being run by another process") from None
-  show_result(summary, sweep.workdir / row["folder"], sweep.spec, values.format)
-  return 0
 
 
 def _say(outcome, done: int, total: int, workdir: Path) -> None:

@@ -86,9 +86,19 @@ def test_every_format_holds_every_sentence(rows, capsys):
   assert max(map(len, text.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("words", [(), ("statc",), ("run",), ("static", "more")])
-def test_other_words_are_refused_in_two_lines(words, capsys):
+@pytest.mark.parametrize(
+  ("words", "said"),
+  [
+    ((), "claims static"),
+    (("statc",), 'Did you mean "static"?'),
+    (("static", "more"), "claims static"),
+    (("run", "C99"), "claims list"),
+    (("run", "C15"), "--workdir"),
+    (("report",), "claims report"),
+  ],
+)
+def test_other_words_are_refused_in_two_lines(words, said, capsys):
   assert main(["launch.py", "claims", *words]) == 2
   error = capsys.readouterr().err
   assert len(error.splitlines()) == 2
-  assert "claims static" in error
+  assert said in error

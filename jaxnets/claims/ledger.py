@@ -1,0 +1,144 @@
+"""Which runs of a sweep folder decide which claim: claims.json. No JAX here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxnets.claims.study import SIZES, Claim, Overrides, Size, Study
+from jaxnets.config import Config
+from jaxnets.errors import ConfigError
+from jaxnets.runs import Run, read_json, read_run, write_json
+from jaxnets.sweep import cells, folder
+from jaxnets.sweep.cells import Cell, Solve
+
+NAME = "claims.json"
+SCHEMA = 1
+
+# By arm; for each of what is tried for it, hashes of cells by seed.
+Arms = dict[str, list[dict[int, str]]]
+
+
+class Planned(NamedTuple):
+  """The cells of some claims, each once, and which of them decide what."""
+
+  cells: list[Cell]
+  arms: dict[str, Arms]  # by claim
+
+
+def plan(
+  claims: Sequence[Claim],
+  size: Size,
+  seeds: Sequence[int] | None,
+  make_solve: Callable[[Config], Solve],
+) -> Planned:
+  """Resolves the studies of claims; a run that several claims need is one cell.
+
+  Args:
+    claims: to be decided.
+    size: at which.
+    seeds: of all runs; each study's own number when None.
+    make_solve: what finds the values of matched axes, for the base config of a study.
+  """
+  found: dict[str, Cell] = {}
+  arms: dict[str, Arms] = {}
+  for claim in claims:
+    study = claim.study(size)
+    own = list(range(study.seeds)) if seeds is None else list(seeds)
+    resolved, solve = {}, make_solve(study.base)
+    for key, overrides in _overrides(study, own).items():
+      (cell,) = cells.resolve(study.base, [overrides], solve)
+      resolved[key] = found.setdefault(cell.hash, cell).hash
+    arms[claim.id] = {
+      name: [{seed: resolved[name, i, seed] for seed in own} for i in range(len(arm.tried))]
+      for name, arm in study.arms.items()
+    }
+  return Planned(list(found.values()), arms)
+
+
+def _overrides(study: Study, seeds: Sequence[int]) -> dict[tuple[str, int, int], Overrides]:
+  """By arm, number of what is tried, and seed."""
+  return {
+    (name, number, seed): arm.overrides | tried | {"seed": seed}
+    for name, arm in study.arms.items()
+    for number, tried in enumerate(arm.tried)
+    for seed in seeds
+  }
+
+
+def write(workdir: Path, size: Size, arms: Mapping[str, Arms]) -> None:
+  """Adds claims to claims.json; seeds that it knows of a claim stay, if its arms are the same."""
+  known = _read(workdir)
+  of_size = known.setdefault(size, {})
+  for name, own in arms.items():
+    before = of_size.get(name, {})
+    of_size[name] = {arm: _union(before.get(arm, []), tried) for arm, tried in own.items()}
+  write_json(workdir / NAME, {"schema": SCHEMA, "sizes": known})
+
+
+def _union(before: list[dict[int, str]], now: list[dict[int, str]]) -> list[dict[int, str]]:
+  if len(before) != len(now):
+    return now
+  return [old | new for old, new in zip(before, now, strict=True)]
+
+
+def read(workdir: Path, size: Size) -> dict[str, Arms]:
+  """The arms of the claims that were run at a size.
+
+  Raises:
+    ConfigError: none was.
+  """
+  found = _read(workdir).get(size, {})
+  if not found:
+    raise ConfigError(
+      f"{workdir} holds no claims of size {size}\n"
+      f"Run some: python launch.py claims run --size={size} --workdir={workdir}"
+    )
+  return found
+
+
+def sizes(workdir: Path) -> list[Size]:
+  """The sizes at which claims were run."""
+  known = _read(workdir)
+  return [size for size in SIZES if known.get(size)]
+
+
+def _read(workdir: Path) -> dict[str, dict[str, Arms]]:
+  values = read_json(workdir / NAME) or {"schema": SCHEMA, "sizes": {}}
+  if values.get("schema") != SCHEMA:
+    raise ConfigError(
+      f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}"
+    )
+  return {
+    size: {
+      name: {
+        arm: [{int(seed): cell for seed, cell in one.items()} for one in tried]
+        for arm, tried in arms.items()
+      }
+      for name, arms in claims.items()
+    }
+    for size, claims in values["sizes"].items()
+  }
+
+
+def runs_of(
+  workdir: Path, arms: Arms, seeds: Sequence[int] | None = None
+) -> dict[str, list[dict[int, Run]]]:
+  """The runs of a claim's arms, as `judge` takes them; of some seeds only, when given."""
+  places = {row["hash"]: row for row in folder.read(workdir).cells}
+  return {
+    arm: [
+      {
+        seed: _run(workdir, places[cell])
+        for seed, cell in one.items()
+        if seeds is None or seed in seeds
+      }
+      for one in tried
+    ]
+    for arm, tried in arms.items()
+  }
+
+
+def _run(workdir: Path, row: Mapping[str, Any]) -> Run:
+  """A cell's run, with its config also when it has not begun."""
+  run = read_run(workdir / row["folder"])
+  return run if run.config else run._replace(config=row["config"])

@@ -1,0 +1,64 @@
+"""A sentence that training decides: its arms, and what must separate them. No JAX here."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from jaxnets.claims.measures import Measure
+from jaxnets.config import Config
+from jaxnets.errors import ConfigError, did_you_mean
+
+Size = Literal["cpu", "gpu", "pod"]
+# On what a study runs: the embedded digits, CIFAR-10, ImageNet.
+SIZES: tuple[Size, ...] = ("cpu", "gpu", "pod")
+Overrides = dict[str, Any]  # dotted config keys and values
+
+
+class Arm(NamedTuple):
+  """One side of comparisons: a net and its recipe."""
+
+  overrides: Overrides
+  # What is tried of the recipe for this arm alone; that with the best mean validation accuracy
+  # counts.
+  tried: tuple[Overrides, ...] = ({},)
+
+
+class Contrast(NamedTuple):
+  """second - first in a measure, over common seeds, and what it must exceed."""
+
+  says: str  # in words
+  first: str  # names of arms
+  second: str
+  measure: Measure
+  exceeds: float = 0.0  # in the measure's own unit; below 0: no more than so much less
+
+
+class Study(NamedTuple):
+  """The experiment of a claim at one size."""
+
+  base: Config
+  arms: Mapping[str, Arm]
+  contrasts: tuple[Contrast, ...]
+  seeds: int = 5
+  note: str = ""  # what this size cannot show
+
+
+class Claim(NamedTuple):
+  """A sentence that is told of nets, and the experiments that it stands or falls with."""
+
+  id: str  # C1, C2, ...
+  sentence: str  # as it is told
+  source: str  # paper and section
+  says: str  # what that source really says
+  hypothesis: str  # what is tested
+  expected: str  # effect in the literature
+  study: Callable[[Size], Study]
+
+
+def find(claims: Mapping[str, Claim], name: str) -> Claim:
+  """The claim called `name`, in any case; ConfigError with the nearest otherwise."""
+  if name.upper() in claims:
+    return claims[name.upper()]
+  raise ConfigError(
+    f'there is no claim "{name}".{did_you_mean(name.upper(), claims)}\n'
+    "All of them: python launch.py claims list"
+  )

@@ -1,0 +1,12 @@
+"""The sentences that training decides, by the architecture that they are told of."""
+
+from jaxnets.claims.study import Claim
+from jaxnets.claims.trained import alexnet, googlenet, resnet, vgg
+
+
+def _in_order() -> dict[str, Claim]:
+  every = [*alexnet.CLAIMS, *vgg.CLAIMS, *googlenet.CLAIMS, *resnet.CLAIMS]
+  return {claim.id: claim for claim in sorted(every, key=lambda claim: int(claim.id[1:]))}
+
+
+CLAIMS = _in_order()

@@ -1,0 +1,132 @@
+"""What is told of residual nets, and of plain ones that are as deep."""
+
+import math
+
+from jaxnets.claims.measures import TEST_ERROR, TRAIN_ERROR, steps_to
+from jaxnets.claims.papers import RESNET
+from jaxnets.claims.recipes import recipe
+from jaxnets.claims.study import Arm, Claim, Contrast, Size, Study
+
+
+def _nets(
+  size: Size, *depths: int, kinds: tuple[str, ...] = ("plain", "residual")
+) -> dict[str, Arm]:
+  """Plain and residual nets of some depths."""
+  if size == "pod":
+    of = {"plain": "plain{}", "residual": "resnet{}_a"}
+    return {f"{kind}-{d}": Arm({"net.name": of[kind].format(d)}) for kind in kinds for d in depths}
+  shortcuts = {"plain": "none", "residual": "A"}
+  return {
+    f"{kind}-{d}": Arm({"net.shortcut": shortcuts[kind], "net.depth": d})
+    for kind in kinds
+    for d in depths
+  }
+
+
+def _base(size: Size):
+  return recipe(size, "resnet34_a" if size == "pod" else "cifar_resnet20")
+
+
+def _depths(size: Size) -> tuple[int, int]:
+  return (18, 34) if size == "pod" else (20, 56)
+
+
+def _degradation(size: Size) -> Study:
+  shallow, deep = (f"plain-{depth}" for depth in _depths(size))
+  return Study(
+    _base(size),
+    _nets(size, *_depths(size), kinds=("plain",)),
+    (
+      Contrast(f"{deep} trains worse than {shallow}", shallow, deep, TRAIN_ERROR),
+      Contrast(f"{deep} is worse on test images too", shallow, deep, TEST_ERROR),
+    ),
+    note="400 steps are short: a net may be slow here rather than stuck" if size == "cpu" else "",
+  )
+
+
+def _reversal(size: Size) -> Study:
+  low, high = _depths(size)
+  plain, residual, shallow = f"plain-{high}", f"residual-{high}", f"residual-{low}"
+  contrasts = [
+    Contrast(f"{residual} trains better than {plain}", residual, plain, TRAIN_ERROR),
+    Contrast(f"{residual} is better on test images", residual, plain, TEST_ERROR),
+  ]
+  if size != "cpu":
+    says = f"{residual} is better than {shallow} on test images"
+    contrasts.append(Contrast(says, residual, shallow, TEST_ERROR))
+  named = {arm for one in contrasts for arm in (one.first, one.second)}
+  arms = {name: arm for name, arm in _nets(size, low, high).items() if name in named}
+  note = "whether a deeper residual net is better, 500 test images do not tell"
+  return Study(_base(size), arms, tuple(contrasts), note=note if size == "cpu" else "")
+
+
+def _convergence(size: Size) -> Study:
+  low, _ = _depths(size)
+  measure = steps_to(60 if size == "pod" else 20)
+  says = f"residual-{low} gets to {measure.name[9:]} in a tenth fewer steps"
+  return Study(
+    _base(size),
+    _nets(size, low),
+    (Contrast(says, f"residual-{low}", f"plain-{low}", measure, math.log(1 / 0.9)),),
+  )
+
+
+def _shortcuts(size: Size) -> Study:
+  plain = f"plain-{_depths(size)[1]}"
+  own = _nets(size, _depths(size)[1])[plain].overrides
+  shape = {"net.name": "resnet34_a"} if size == "pod" else {"net.depth": own["net.depth"]}
+  options = {f"option {o}": Arm(shape | {"net.shortcut": o}) for o in ("A", "B", "C")}
+  pairs = (("A", "B"), ("B", "A"), ("B", "C"), ("C", "B"))
+  near = (
+    Contrast(
+      f"{second} is at most half a point better than {first}",
+      f"option {first}", f"option {second}", TEST_ERROR, -0.5,
+    )
+    for first, second in pairs
+  )  # fmt: skip
+  far = Contrast("option A is better than the plain net", "option A", plain, TEST_ERROR)
+  return Study(_base(size), {plain: Arm(own)} | options, (*near, far))
+
+
+CLAIMS = (
+  Claim(
+    "C15",
+    "Deeper plain nets train worse",
+    f"{RESNET}, sections 1 and 4.2, figures 1 and 6",
+    "Training error rises with depth, with batch normalisation and signals that do not vanish; the "
+    "authors argue that vanishing gradients are unlikely to be the cause.",
+    "Training and test error of the deeper plain net exceed those of the shallower one.",
+    "CIFAR-10, 20 to 56 layers: about +4 points of training, +4 to +5 of test error; ImageNet, 18 "
+    "to 34 layers: +0.60 points of validation error (table 2)",
+    _degradation,
+  ),
+  Claim(
+    "C16",
+    "Residual nets reverse the degradation",
+    f"{RESNET}, section 4.2, table 6",
+    "With shortcuts of no parameters 56 layers train better than 20, and test better.",
+    "Shortcuts lower the training and the test error of the deep net.",
+    "CIFAR-10: test error 6.97 % with 56 layers, 8.75 % with 20; ImageNet, 34 layers: -3.51 points "
+    "against the plain net (table 2)",
+    _reversal,
+  ),
+  Claim(
+    "C17",
+    "At a depth that both can train, residual nets converge faster",
+    f"{RESNET}, section 4.1",
+    "The 18-layer nets are about equally accurate, but the residual one converges faster.",
+    "The residual net needs at least a tenth fewer steps to a given training error.",
+    "no number in the paper; figure 4",
+    _convergence,
+  ),
+  Claim(
+    "C20",
+    "It matters little how the shortcuts change dimensions",
+    f"{RESNET}, section 4.1, table 3",
+    "B is slightly better than A, C marginally better than B; all are far better than plain. "
+    "Projections are not essential for addressing degradation.",
+    "Options A, B and C lie within half a point of each other, and all beat the plain net.",
+    "ImageNet, 34 layers: 25.03, 24.52, 24.19 % top-1 error for A, B, C",
+    _shortcuts,
+  ),
+)

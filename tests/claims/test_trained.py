@@ -1,0 +1,202 @@
+"""Claims that training decides: their studies, and their verdicts on planted runs."""
+
+import csv
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxnets.claims import judge, ledger
+from jaxnets.claims.judge import decide
+from jaxnets.claims.measures import MACS, TEST_ERROR, TRAIN_ERROR, steps_to
+from jaxnets.claims.study import SIZES, Contrast, find
+from jaxnets.claims.trained import CLAIMS
+from jaxnets.cli.claims import say
+from jaxnets.errors import ConfigError
+from jaxnets.runs import Run
+from jaxnets.sweep import statistics
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(error=0.1, validation=0.5, state="done", folder="x", **summary):
+  """A run with a test error."""
+  metrics = {"test_top1": 1 - error, "train_top1": 1 - error / 2, "validation_top1": validation}
+  done = {"metrics": metrics, "step": 100} | summary if state == "done" else {}
+  return Run(Path(folder), state, "", None, {}, done, {})
+
+
+def arm(*errors, **more):
+  return [{seed: run(error, folder=f"{errors}{seed}", **more) for seed, error in enumerate(errors)}]
+
+
+WORSE = Contrast("b is worse than a", "a", "b", TEST_ERROR)
+
+
+@pytest.mark.parametrize(
+  ("second", "exceeds", "word"),
+  [
+    ((0.20, 0.22, 0.22, 0.21), 0.0, "supported"),
+    ((0.20, 0.22, 0.22, 0.21), 20.0, "refuted"),
+    ((0.05, 0.05, 0.06, 0.04), 0.0, "refuted"),
+    ((0.05, 0.21, 0.01, 0.20), 0.0, "underpowered"),
+    ((0.10, 0.12, 0.12, 0.11), -0.5, "supported"),  # at most half a point less
+    ((0.20,), 0.0, "underpowered"),
+  ],
+)
+def test_an_interval_beyond_the_limit_decides(second, exceeds, word):
+  contrast = WORSE._replace(exceeds=exceeds)
+  verdict = judge.judge([contrast], {"a": arm(0.1, 0.11, 0.12, 0.1), "b": arm(*second)})
+  assert verdict.word == word
+  if len(second) == 1:
+    assert verdict.findings[0].why == "one seed gives no verdict"
+
+
+def test_a_claim_holds_where_all_of_it_does_and_falls_with_a_part():
+  arms = {"a": arm(0.1, 0.11, 0.12, 0.1), "b": arm(0.2, 0.23, 0.22, 0.19)}
+  two = [WORSE, Contrast("", "a", "b", TRAIN_ERROR)]
+  assert judge.judge(two, arms).word == "supported"
+  assert judge.judge([WORSE, WORSE._replace(exceeds=50.0)], arms).word == "refuted"
+  wide = {"a": arm(0.1, 0.2, 0.3, 0.1), "b": arm(0.2, 0.21, 0.22, 0.19)}
+  assert judge.judge([WORSE, WORSE._replace(exceeds=-90.0)], wide).word == "underpowered"
+
+
+def test_the_intervals_of_a_claim_hold_together():
+  arms = {"a": arm(0.1, 0.11, 0.12, 0.1), "b": arm(0.2, 0.22, 0.21, 0.2)}
+  (alone,) = judge.judge([WORSE], arms).findings
+  first, _ = judge.judge([WORSE, WORSE._replace(exceeds=1.0)], arms).findings
+  values = [{i: 100 * e for i, e in enumerate(es)} for es in
+            ((0.1, 0.11, 0.12, 0.1), (0.2, 0.22, 0.21, 0.2))]  # fmt: skip
+  assert alone.difference.low == pytest.approx(statistics.paired(*values, 0.95).low)
+  assert first.difference.low == pytest.approx(statistics.paired(*values, 0.975).low)
+
+
+def test_nets_that_are_equal_are_found_different_in_at_most_a_twentieth_of_studies():
+  draw, found, studies = random.Random(0), 0, 2000
+  for _ in range(studies):
+    pairs = [{s: draw.gauss(10, 1) for s in range(5)} for _ in range(2)]
+    level = 1 - (1 - judge.LEVEL) / 2
+    difference = statistics.paired(*pairs, level)
+    verdicts = {decide(WORSE, difference).verdict, decide(WORSE, _flipped(difference)).verdict}
+    found += verdicts != {"underpowered"}
+  # Each contrast errs on either side of zero: its 97.5 % interval leaves 0 out in 2.5 % of studies.
+  assert found / studies < 0.025 + 3 * math.sqrt(0.025 * 0.975 / studies)
+  assert found > 0
+
+
+def _flipped(difference):
+  return difference._replace(mean=-difference.mean, low=-difference.high, high=-difference.low)
+
+
+def test_what_is_tried_is_chosen_on_validation_images_not_on_test_images():
+  bad_on_test = arm(0.4, 0.41, 0.4, validation=0.9)
+  good_on_test = arm(0.0, 0.01, 0.0, validation=0.2)
+  arms = {"a": arm(0.1, 0.12, 0.11), "b": [*good_on_test, *bad_on_test]}
+  verdict = judge.judge([WORSE], arms)
+  assert verdict.chosen == {"b": 1}
+  assert verdict.word == "supported"
+  del bad_on_test[0][0]  # a seed that has not run
+  bad_on_test[0][0] = run(state="diverged", folder="gone")
+  verdict = judge.judge([WORSE], {"a": arm(0.1, 0.12, 0.11), "b": [*good_on_test, *bad_on_test]})
+  assert verdict.chosen == {"b": 0}
+  assert [lost.state for lost in verdict.lost] == ["diverged"]
+
+
+def test_counted_numbers_need_no_spread():
+  arms = {"a": arm(0.1, 0.1, macs=100), "b": arm(0.1, 0.1, macs=228)}
+  half = Contrast("half of them go", "a", "b", MACS, math.log(2))
+  assert judge.judge([half], arms).word == "supported"
+  assert judge.judge([half._replace(exceeds=math.log(3))], arms).word == "refuted"
+  assert "multiply-adds 2.28 times" in say(judge.judge([half], arms).findings[0])
+  same = judge.judge([WORSE], arms)  # measured ones do
+  assert (same.word, same.findings[0].why[:15]) == ("underpowered", "the differences")
+
+
+def test_steps_to_an_error_are_those_of_the_first_row_that_has_it(tmp_path):
+  rows = [(10, "train", 0.5), (20, "train", 0.7), (20, "validation", 0.9), (30, "train", 0.8),
+          (40, "train", 0.6)]  # fmt: skip
+  lines = [json.dumps({"step": s, "split": k, "top1": a}) for s, k, a in rows]
+  (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+  one = run(folder=tmp_path)
+  assert steps_to(20.1).of(one) == pytest.approx(math.log(30))
+  assert steps_to(30.1).of(one) == pytest.approx(math.log(20))
+  assert steps_to(1).of(one) == pytest.approx(math.log(100))  # never: all of its steps
+  assert steps_to(20).say(math.log(2), math.log(3)) == "2 to 3 times"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name, size):
+  claim = CLAIMS[name]
+  study = claim.study(size)
+  planned = ledger.plan([claim], size, [0, 1], lambda base: lambda *given: {"net.hidden": 100})
+  assert len(planned.cells) == 2 * sum(len(arm.tried) for arm in study.arms.values())
+  named = {arm for one in study.contrasts for arm in (one.first, one.second)}
+  assert named == set(study.arms)
+  assert study.seeds >= 5
+  wanted = {"cpu": "digits", "gpu": "cifar10", "pod": "imagenet2012"}[size]
+  assert {cell.config.data.name for cell in planned.cells} == {wanted}
+
+
+def test_a_run_that_several_claims_need_is_one_cell():
+  both = [CLAIMS["C15"], CLAIMS["C16"]]
+  planned = ledger.plan(both, "cpu", [0], lambda base: lambda *given: {})
+  assert len(planned.cells) == 4
+  assert planned.arms["C15"]["plain-56"] == planned.arms["C16"]["plain-56"]
+
+
+def test_the_ledger_keeps_seeds_and_sizes_and_forgets_other_arms(tmp_path):
+  ledger.write(tmp_path, "cpu", {"C1": {"a": [{0: "x"}], "b": [{0: "y"}]}})
+  ledger.write(tmp_path, "cpu", {"C1": {"a": [{1: "z"}], "b": [{0: "y"}, {0: "w"}]}})
+  ledger.write(tmp_path, "gpu", {"C1": {"a": [{0: "g"}]}})
+  assert ledger.read(tmp_path, "cpu") == {
+    "C1": {"a": [{0: "x", 1: "z"}], "b": [{0: "y"}, {0: "w"}]}
+  }
+  assert ledger.sizes(tmp_path) == ["cpu", "gpu"]
+  with pytest.raises(ConfigError, match="holds no claims of size pod"):
+    ledger.read(tmp_path, "pod")
+
+
+def test_a_claim_is_found_in_any_case():
+  assert find(CLAIMS, "c15") is CLAIMS["C15"]
+  with pytest.raises(ConfigError, match='Did you mean "C15"'):
+    find(CLAIMS, "C155")
+
+
+def command(*words):
+  done = subprocess.run(
+    [sys.executable, "launch.py", "claims", *words], cwd=ROOT, text=True, capture_output=True,
+    env=os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  return done.stdout
+
+
+def test_a_claim_runs_and_is_reported_without_jax(tmp_path):
+  out = command("run", "C6", "--seeds=0:2", f"--workdir={tmp_path}")
+  assert "4 done, 0 failed, 0 left" in out
+  assert f"claims report {tmp_path}" in out
+  text = command("report", str(tmp_path))
+  assert "C6  Local response normalisation helps" in text
+  (row,) = csv.DictReader(command("report", str(tmp_path), "--format=csv").splitlines())
+  runs = [json.loads(p.read_text()) for p in sorted(tmp_path.glob("*/summary.json"))]
+  errors = {on: [] for on in ("true", "false")}
+  for path in sorted(tmp_path.glob("*/summary.json")):
+    errors[path.parent.name.split(",")[0].removeprefix("lrn=")].append(
+      100 * (1 - json.loads(path.read_text())["metrics"]["test_top1"])
+    )
+  assert len(runs) == 4
+  wanted = sum(errors["false"]) / 2 - sum(errors["true"]) / 2
+  assert float(row["difference"]) == pytest.approx(wanted)
+  lines = (
+    "import sys; from jaxnets.cli import main; "
+    f"main(['launch.py', 'claims', 'report', {str(tmp_path)!r}]); "
+    "sys.exit('jax' in sys.modules)"
+  )
+  assert subprocess.run([sys.executable, "-c", lines], cwd=ROOT, stdout=-3).returncode == 0
+  assert "underpowered" in command("report", str(tmp_path), "--seeds=0")

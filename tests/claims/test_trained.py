@@ -146,7 +146,7 @@ def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name
 def test_a_run_that_several_claims_need_is_one_cell():
   both = [CLAIMS["C15"], CLAIMS["C16"]]
   planned = ledger.plan(both, "cpu", [0], lambda base: lambda *given: {})
-  assert len(planned.cells) == 4
+  assert len(planned.cells) == 3  # plain-20, plain-56, residual-56
   assert planned.arms["C15"]["plain-56"] == planned.arms["C16"]["plain-56"]
 
 

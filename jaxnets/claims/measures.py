@@ -16,10 +16,15 @@ class Measure(NamedTuple):
   unit: str  # of differences: "points" of percent, or "times" for logarithms
   exact: bool = False  # whether it is counted, not measured: the same for every seed
 
+  @property
+  def logarithmic(self) -> bool:
+    """Whether values are logarithms, so that a difference is a ratio."""
+    return self.unit == "times"
+
   def say(self, *values: float) -> str:
     """Differences in words: "+1.20 points", "2.1 to 3.4 times"."""
-    form = "{:.3g}" if self.unit == "times" else "{:+.2f}"
-    numbers = [form.format(math.exp(v) if self.unit == "times" else v) for v in values]
+    form = "{:.3g}" if self.logarithmic else "{:+.2f}"
+    numbers = [form.format(math.exp(v) if self.logarithmic else v) for v in values]
     return f"{' to '.join(numbers)} {self.unit}"
 
 

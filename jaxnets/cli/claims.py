@@ -114,78 +114,40 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
 
 
 def _report(values: flags.FlagValues, names: list[str]) -> int:
-  """Prints the verdicts on the claims that were run in a folder."""
-  from jaxnets.claims import ledger
+  """Prints the verdicts on the claims that were run in a folder, and writes the gallery."""
+  from jaxnets.claims import ledger, said
   from jaxnets.claims.judge import judge
   from jaxnets.claims.trained import CLAIMS
 
   (workdir,) = reading.folders(values, names, "claims report")
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
-  verdicts = {
-    name: judge(
-      CLAIMS[name].study(values.size).contrasts, ledger.runs_of(workdir, arms, seeds)
-    )
-    for name, arms in ledger.read(workdir, values.size).items()
-    if name in CLAIMS
-  }  # fmt: skip
-  if values.format == "text":
-    print(
-      "\n".join(_text((_head(n, v), _findings(n, v, values.size)) for n, v in verdicts.items()))
-    )
-    count = Counter(verdict.word for verdict in verdicts.values())
-    print(f"{len(verdicts)} claims: {', '.join(f'{n} {word}' for word, n in count.most_common())}")
+  verdicts, runs = {}, {}
+  for name, arms in ledger.read(workdir, values.size).items():
+    if name in CLAIMS:
+      runs[name] = ledger.runs_of(workdir, arms, seeds)
+      verdicts[name] = judge(CLAIMS[name].study(values.size).contrasts, runs[name])
+  if values.format != "text":
+    table.show([row for n, v in verdicts.items() for row in said.rows(n, v)], values.format)
     return 0
-  table.show([row for n, v in verdicts.items() for row in _rows(n, v)], values.format)
+  parts = (
+    (f"{name}  {CLAIMS[name].sentence}: {verdict.word}", _below(name, verdict, values.size))
+    for name, verdict in verdicts.items()
+  )
+  print("\n".join(_text(parts)))
+  count = Counter(verdict.word for verdict in verdicts.values())
+  print(f"{len(verdicts)} claims: {', '.join(f'{n} {word}' for word, n in count.most_common())}")
   return 0
 
 
-def _head(name: str, verdict: Any) -> str:
-  from jaxnets.claims.trained import CLAIMS
-
-  return f"{name}  {CLAIMS[name].sentence}: {verdict.word}"
-
-
-def _findings(name: str, verdict: Any, size: Any) -> dict[str, str]:
+def _below(name: str, verdict: Any, size: Any) -> dict[str, str]:
   """What the text says below a claim."""
+  from jaxnets.claims import said
   from jaxnets.claims.trained import CLAIMS
 
-  lines = {str(i): say(one) for i, one in enumerate(verdict.findings, start=1)}
   study = CLAIMS[name].study(size)
-  for arm, number in verdict.chosen.items():
-    tried = study.arms[arm].tried[number]
-    lines[arm] = ", ".join(f"{key}={value}" for key, value in tried.items()) + ", on validation"
-  if verdict.lost:
-    states = Counter(run.state for run in verdict.lost)
-    lines["runs"] = f"not done: {', '.join(f'{n} {state}' for state, n in states.items())}"
-  return lines | ({"note": study.note} if study.note else {})
-
-
-def say(finding: Any) -> str:
-  """ "plain-56 trains worse than plain-20: supported, +24.3 points (+15.9 to +32.7, n = 5)"."""
-  one, difference, measure = finding.contrast, finding.difference, finding.contrast.measure
-  text = f"{one.says}: {finding.verdict}"
-  if difference.mean is not None:
-    text += f", {measure.name} {measure.say(difference.mean)}"
-    bounds = (
-      f"{measure.say(difference.low, difference.high)}, "
-      if difference.low is not None else ""
-    )  # fmt: skip
-    limit = f", must exceed {measure.say(one.exceeds)}" if one.exceeds else ""
-    text += f" ({bounds}n = {difference.n}{limit})"
-  return f"{text}; {finding.why}" if finding.why else text
-
-
-def _rows(name: str, verdict: Any) -> Iterator[dict[str, Any]]:
-  for one in verdict.findings:
-    difference = one.difference
-    yield {
-      "claim": name, "verdict": verdict.word, "contrast": one.contrast.says,
-      "found": one.verdict, "measure": one.contrast.measure.name,
-      "unit": one.contrast.measure.unit, "first": one.contrast.first,
-      "second": one.contrast.second, "exceeds": one.contrast.exceeds,
-      "difference": difference.mean, "low": difference.low, "high": difference.high,
-      "n": difference.n, "lost": len(verdict.lost),
-    }  # fmt: skip
+  lines = {str(i): said.finding(one) for i, one in enumerate(verdict.findings, start=1)}
+  notes = [*([study.note] if study.note else []), *said.tuned(study, verdict), *said.lost(verdict)]
+  return lines | ({"notes": "; ".join(notes)} if notes else {})
 
 
 def _text(parts: Any) -> Iterator[str]:

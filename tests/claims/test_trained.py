@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from jaxnets.claims import judge, ledger
+from jaxnets.claims import judge, ledger, said
 from jaxnets.claims.judge import decide
 from jaxnets.claims.measures import MACS, TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.study import SIZES, Contrast, find
 from jaxnets.claims.trained import CLAIMS
-from jaxnets.cli.claims import say
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run
 from jaxnets.sweep import statistics
@@ -112,7 +111,7 @@ def test_counted_numbers_need_no_spread():
   half = Contrast("half of them go", "a", "b", MACS, math.log(2))
   assert judge.judge([half], arms).word == "supported"
   assert judge.judge([half._replace(exceeds=math.log(3))], arms).word == "refuted"
-  assert "multiply-adds 2.28 times" in say(judge.judge([half], arms).findings[0])
+  assert "multiply-adds 2.28 times" in said.finding(judge.judge([half], arms).findings[0])
   same = judge.judge([WORSE], arms)  # measured ones do
   assert (same.word, same.findings[0].why[:15]) == ("underpowered", "the differences")
 

@@ -1,0 +1,62 @@
+"""Verdicts on trained claims in words. No JAX here."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from jaxnets.claims.judge import Finding, Verdict
+from jaxnets.claims.study import Study
+
+
+def finding(one: Finding) -> str:
+  """ "plain-56 trains worse: supported, training error +24.28 points (+15.85 to +32.71, n = 5)"."""
+  contrast, difference = one.contrast, one.difference
+  measure = contrast.measure
+  text = f"{contrast.says}: {one.verdict}"
+  if difference.mean is not None:
+    text += f", {measure.name} {measure.say(difference.mean)} ("
+    if difference.low is not None and difference.high is not None:
+      text += f"{measure.say(difference.low, difference.high)}, "
+    text += f"n = {difference.n}"
+    text += f", must exceed {measure.say(contrast.exceeds)})" if contrast.exceeds else ")"
+  return f"{text}; {one.why}" if one.why else text
+
+
+def tuned(study: Study, verdict: Verdict) -> list[str]:
+  """ "relu: optim.lr=0.03, chosen on validation images of 3"; one for each arm that was tuned."""
+  lines = []
+  for arm, number in verdict.chosen.items():
+    tried = study.arms[arm].tried
+    values = ", ".join(f"{key}={value}" for key, value in tried[number].items())
+    lines.append(f"{arm}: {values}, of {len(tried)} that were tried, on validation images")
+  return lines
+
+
+def lost(verdict: Verdict) -> list[str]:
+  """ "not done: 2 diverged"; runs that count in no number."""
+  if not verdict.lost:
+    return []
+  states = Counter(run.state for run in verdict.lost)
+  return [f"not done: {', '.join(f'{n} {state}' for state, n in states.items())}"]
+
+
+def rows(name: str, verdict: Verdict) -> Iterator[dict[str, Any]]:
+  """The numbers of every contrast; differences of `times` are logarithms."""
+  for one in verdict.findings:
+    contrast, difference = one.contrast, one.difference
+    yield {
+      "claim": name,
+      "verdict": verdict.word,
+      "contrast": contrast.says,
+      "found": one.verdict,
+      "measure": contrast.measure.name,
+      "unit": contrast.measure.unit,
+      "first": contrast.first,
+      "second": contrast.second,
+      "exceeds": contrast.exceeds,
+      "difference": difference.mean,
+      "low": difference.low,
+      "high": difference.high,
+      "n": difference.n,
+      "lost": len(verdict.lost),
+    }

@@ -54,12 +54,9 @@ def write_sweep(
       digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
       name = ",".join(f"{k.rpartition('.')[2]}={v}" for k, v in overrides.items())
       folder = f"{name}-{digest[:8]}".replace("/", "_")
-      flat, plain = configuration.flatten(config), configuration.flatten(base)
       cells.append(
-        {
-          "hash": digest, "folder": folder, "program": digest, "overrides": overrides,
-          "config": {k: v for k, v in flat.items() if v != plain.get(k)}, "net": None,
-        }
+        {"hash": digest, "folder": folder, "program": digest, "overrides": overrides,
+         "config": config}
       )  # fmt: skip
       result = accuracy(setting, seed)
       known = train(setting, seed) if train else None

@@ -63,9 +63,9 @@ KINDS = (
   ),
   Kind(
     "speed", "Accuracy against measured speed", pareto.draw_times,
-    "Mean result by the time of one image in training: one by the images/s of the table. Grey bars "
-    "are 95 % intervals upright and the span of the runs level; the rest is as above. The times "
-    "were measured while other runs ran beside, as many as the sweep had workers, so they compare "
+    "Mean result by the time of one image in training, one over the images/s of the table. Upright "
+    "grey bars are 95 % intervals, level ones the span of the runs; the rest is as above. Times were "
+    "measured while other runs ran beside, as many as the sweep had workers, so they compare "
     "within this sweep only.",
   ),
   Kind(
@@ -106,8 +106,7 @@ def lay_out(kind: Kind, content: Content, page: Page) -> Figure | None:
   """A figure with all in its place, once, so that all formats show the same."""
   figure = kind.draw(content, page)
   if figure is not None:
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    style.settle(figure)
     style.thin(figure)
   return figure
 

@@ -32,8 +32,7 @@ def place(
   """
   figure = panel.figure
   assert isinstance(figure, Figure)
-  figure.draw_without_rendering()  # so that the panel has its place, and keeps it
-  figure.set_layout_engine("none")
+  style.settle(figure)
   unit = figure.dpi / 72
   middles = [tuple(panel.transData.transform(point)) for point in points]
   bubbles = [_around(x, y, size / 2 * unit) for (x, y), size in zip(middles, sizes, strict=True)]

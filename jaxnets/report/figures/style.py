@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import (
   FixedFormatter,
   FixedLocator,
@@ -188,6 +189,14 @@ def legend_above(figure: Figure, handles: list[Any], text: float) -> None:
   figure.legend(handles=ordered, loc="outside upper center", ncols=columns, handlelength=2.4,
                 columnspacing=1.2)  # fmt: skip
   figure.set_figheight(figure.get_figheight() + 1.6 * text / 72 * (-(-n // columns) - 1))
+
+
+def settle(figure: Figure) -> None:
+  """Gives every panel its place, for good; one pass leaves long tick labels some pixels outside."""
+  if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+    for _ in range(2):
+      figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def thin(figure: Figure) -> None:

@@ -1,8 +1,8 @@
 """Histograms of oriented gradients (Dalal and Triggs, CVPR 2005).
 
 As `skimage.feature.hog`: hard votes into unsigned bins, no Gaussian window, L2-Hys blocks, of
-colour images the channel with the largest gradient. Written here for arrays of images, fifty times
-as fast; a test compares the two.
+colour images the channel with the largest gradient. Written here for arrays of images, at 32 px
+twice as fast (0.10 ms an image), with operations that can be counted; a test compares the two.
 """
 
 from typing import Any

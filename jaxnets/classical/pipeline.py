@@ -64,11 +64,10 @@ def run(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, 
     before_test: called once, right before the test images are read.
 
   Raises:
-    ConfigError: images too small, or too few, for the features.
+    ConfigError: fewer training images than wanted, or too few for k-means.
     DataError: the dataset is not there.
   """
   config = reader.config
-  features.check_size(config)
   fitted = learn(reader)
   training = read(reader, "train", fitted)
   validation = read(reader, "validation", fitted) if config.data.validation else None

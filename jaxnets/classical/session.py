@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxnets import data, runs
 from jaxnets.classical import config as pipelines
-from jaxnets.classical import packages, pipeline
+from jaxnets.classical import features, packages, pipeline
 from jaxnets.classical.memo import Memo
 from jaxnets.config import Config, to_json
 from jaxnets.errors import ConfigError, exit_code_of
@@ -23,6 +23,18 @@ SPEC = "classical"
 QUESTION = "What do hand-made features and a classifier reach?"
 # Sends the log to a file.
 SaidTo = Callable[[Path], contextlib.AbstractContextManager[None]]
+
+
+def check(cells: Sequence[Cell], data_dir: str | None) -> None:
+  """Finds before anything is written what no cell can be run without.
+
+  Raises:
+    ConfigError: no such dataset, or images that are too small for the features.
+    DataError: the dataset is not prepared.
+  """
+  for cell in cells:
+    data.info(cell.config.data.name, data_dir)
+    features.check_size(cell.config)
 
 
 def declare(workdir: Path, cells: Sequence[Cell]) -> None:

@@ -61,6 +61,7 @@ def run(values: flags.FlagValues, named: Named) -> int:
     raise ConfigError(
       "--workdir is missing: where shall the runs be kept?\nFor example --workdir=runs/classical"
     )
+  session.check(cells, values.data_dir)
   workdir = Path(values.workdir).absolute()
   rows = []
   with said_to():

@@ -6,7 +6,7 @@ from jaxnets import data
 from jaxnets.config import Config
 from jaxnets.data import order
 from jaxnets.data.batches import eval_batches
-from jaxnets.data.records import Source
+from jaxnets.data.records import Source, Stored, select
 from jaxnets.errors import ConfigError
 
 # The words of subsets, apart from those of the data order, which the same seed gives.
@@ -27,16 +27,21 @@ def load(config: Config, split: str, data_dir: str | None) -> Source:
   )
 
 
-def pixels(source: Source, size: int, rows: np.ndarray | None = None) -> np.ndarray:
-  """Some images of a split, or all, resampled to one size, uint8 [n, size, size, c].
+def taken(source: Source, rows: np.ndarray) -> Source:
+  """Some images of a split."""
+  stored = Stored(source.labels, source.images, source.records)
+  return Source(source.info, source.split, *select(stored, rows))
+
+
+def pixels(source: Source, size: int) -> np.ndarray:
+  """The images of a split, resampled to one size, uint8 [n, size, size, c].
 
   Streamed images (photos) are scaled so that the short side is `size` and cut at the centre.
   """
   if source.images is not None:
-    return resized(source.images if rows is None else source.images[rows], size)
+    return resized(source.images, size)
   batches = eval_batches(source, batch=_BATCH, image_size=size, short_side=size)
-  images = np.concatenate([batch["image"][batch["mask"]] for batch in batches])
-  return images if rows is None else images[rows]
+  return np.concatenate([batch["image"][batch["mask"]] for batch in batches])
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:

@@ -118,11 +118,10 @@ def gather(reader: Reader, split: str) -> tuple[np.ndarray, np.ndarray]:
     (split, *to_json(config.data).values(), reader.data_dir),
     lambda: reader.load(config, split, reader.data_dir),
   )
-  rows = None
   if split == "train" and config.pipeline.images:
     rows = images.subset(source.labels, config.pipeline.images, config.seed)
-  labels = source.labels if rows is None else source.labels[rows]
-  return images.pixels(source, config.data.image_size, rows), labels
+    source = images.taken(source, rows)
+  return images.pixels(source, config.data.image_size), source.labels
 
 
 def learn(reader: Reader) -> Fitted:

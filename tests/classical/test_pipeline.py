@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnets import config as configuration
-from jaxnets.classical import classifiers, config, features, images, pipeline
+from jaxnets.classical import classifiers, config, features, images, patches, pipeline
 from jaxnets.classical.memo import Memo
 from jaxnets.errors import ConfigError
 
@@ -43,8 +43,8 @@ def spoiled(split):
 def test_a_pipeline_reads_the_images_that_a_net_reads():
   from jaxnets.train.experiment import load
 
-  net = configuration.base("mlp")
-  own = config.changed({"data.validation": net.data.validation})
+  net = configuration.changed(configuration.base("mlp"), {"data.validation": 0.3, "train.steps": 1})
+  own = config.changed({"data.validation": 0.3})
   for split in ("train", "validation", "test"):
     mine, theirs = images.load(own, split, None), load(net, split, None)
     np.testing.assert_array_equal(mine.images, theirs.images)
@@ -62,6 +62,22 @@ def test_subsets_are_nested_balanced_and_chosen_by_the_seed():
   assert set(chosen[1]) != set(images.subset(labels, 95, 1))
   with pytest.raises(ConfigError, match=r"pipeline.images \(=5000\) must be at most 1167"):
     images.subset(labels, 5000, 0)
+
+
+def test_photos_of_all_sizes_are_cut_at_the_centre(tmp_path):
+  from PIL import Image
+
+  for name, shape in (("a", (40, 60)), ("b", (60, 40))):
+    (tmp_path / "train" / name).mkdir(parents=True)
+    for i in range(6):
+      photo = np.full((*shape, 3), 250, np.uint8)
+      photo[shape[0] // 2 - 20 : shape[0] // 2 + 20, shape[1] // 2 - 20 : shape[1] // 2 + 20] = i
+      Image.fromarray(photo).save(tmp_path / "train" / name / f"{i}.png")
+  about = small(data_name=f"folder:{tmp_path}", pipeline_images=4)
+  found, labels = pipeline.gather(pipeline.Reader(about, None, Memo()), "train")
+  assert found.shape == (4, 16, 16, 3)
+  assert np.bincount(labels).tolist() == [2, 2]
+  assert found[:, 1:-1, 1:-1].max() < 6  # nothing of the rim but what blurs in
 
 
 def test_nothing_is_learned_or_chosen_from_the_test_images():
@@ -110,8 +126,10 @@ def test_the_same_seed_gives_the_same_bits(classifier):
   assert first["metrics"]["test_top1"] > (0.35 if classifier == "tree" else 0.7)
 
 
-def test_another_seed_gives_another_dictionary():
+def test_another_seed_gives_other_patches_and_another_dictionary():
   photos = images.pixels(images.load(small(), "train", None), 16)
+  one, other = (patches.sample(photos, small().kmeans, seed) for seed in (0, 1))
+  assert (one != other).any(axis=1).mean() > 0.9
   one, other = (features.fit("kmeans", photos, small(seed=seed)).centroids for seed in (0, 1))
   assert np.abs(one - other).max() > 0.01
 

@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -170,3 +173,16 @@ def test_a_config_comes_back_from_its_json():
 
   about = config.changed({"rbf.gamma": (0.25, 1), "pipeline.features": "hog+lbp"})
   assert config.from_json(json.loads(json.dumps(to_json(about)))) == about
+
+
+def test_the_verb_needs_no_jax(tmp_path):
+  probe = (
+    "import sys; from jaxnets.cli import main; code = main(sys.argv); "
+    "print(code, sorted({'jax', 'flax', 'tensorflow_datasets'} & set(sys.modules)))"
+  )
+  words = [*QUICK, "--sizes=50", f"--workdir={tmp_path / 'runs'}"]
+  said = subprocess.run(
+    [sys.executable, "-c", probe, *words], capture_output=True, text=True, check=True,
+    cwd=Path(__file__).parents[2],
+  )  # fmt: skip
+  assert said.stdout.splitlines()[-1] == "0 []", said.stderr

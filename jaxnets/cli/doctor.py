@@ -23,7 +23,7 @@ from jaxnets.cli import table
 REQUIRED = ("jax", "flax", "optax", "orbax-checkpoint", "ml-collections", "absl-py", "numpy",
             "tensorflow-datasets", "array_record", "grain", "importlib_resources", "pillow",
             "rich")  # fmt: skip
-EXTRAS = {"data": "scikit-learn", "report": "matplotlib", "classical": "scikit-learn",
+EXTRAS = {"data": "scikit-learn", "report": "matplotlib", "classical": "scikit-image",
           "cpu": "onednn-cpu-gomp", "export": "safetensors", "slurm": "submitit",
           "tb": "tensorboardX"}  # fmt: skip
 FREE_GIB = 2.0  # a run with checkpoints wants at least this

@@ -27,8 +27,6 @@ SIGNS = "a|b&c_%$x$"
 PROBE = """
 import sys
 from jaxnets.cli import main
-from jaxnets.report import figures
-from jaxnets.report.figures import style
 code = main(["launch.py", "report", *sys.argv[1:]])
 print(code, sorted({"jax", "jaxlib", "flax", "matplotlib.pyplot"} & set(sys.modules)))
 """

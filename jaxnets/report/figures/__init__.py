@@ -64,8 +64,8 @@ KINDS = (
   Kind(
     "speed", "Accuracy against measured speed", pareto.draw_times,
     "Mean result by the time of one image in training, one over the images/s of the table. Upright "
-    "grey bars are 95 % intervals, level ones the span of the runs; the rest is as above. Times were "
-    "measured while other runs ran beside, as many as the sweep had workers, so they compare "
+    "grey bars are 95 % intervals, level ones the span of the runs; the rest is as above. Times "
+    "were measured while other runs ran beside, as many as the sweep had workers, so they compare "
     "within this sweep only.",
   ),
   Kind(

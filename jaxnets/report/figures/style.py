@@ -41,6 +41,8 @@ SETTINGS: dict[str, Any] = {
   "hatch.linewidth": 0.6,
   # Config strings are drawn as they are, with any dollar signs.
   "text.parse_math": False,
+  # Letters as wide at every resolution, so that what fits the layout fits the file.
+  "text.hinting": "none",
   # Glyphs as outlines: the same picture on a machine with other fonts.
   "svg.fonttype": "path",
   "pdf.fonttype": 42,
@@ -192,10 +194,9 @@ def legend_above(figure: Figure, handles: list[Any], text: float) -> None:
 
 
 def settle(figure: Figure) -> None:
-  """Gives every panel its place, for good; one pass leaves long tick labels some pixels outside."""
+  """Gives every panel its place, for good."""
   if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
-    for _ in range(2):
-      figure.draw_without_rendering()
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
 

@@ -25,7 +25,7 @@ BELOW = {
   "sweep": {"train", "nets", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
   "report": {"sweep", "config", "runs"},
   "classical": {"train", "sweep", "data", "config", "fields", "runs"},
-  "claims": {"sweep", "cost", "nets", "config", "runs"},
+  "claims": {"report", "sweep", "cost", "nets", "config", "runs"},
   "cli": {
     "report",
     "classical",

@@ -17,13 +17,14 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
 from jaxnets import memory
 from jaxnets.cli import reading, sweep, table
-from jaxnets.errors import ConfigError, did_you_mean
+from jaxnets.errors import ConfigError, DataError, did_you_mean
 
 COLUMNS = 100  # where text is wrapped on wider terminals
 
@@ -31,6 +32,8 @@ COLUMNS = 100  # where text is wrapped on wider terminals
 def define(values: flags.FlagValues) -> None:
   """The flags of this verb: those of running cells, and the size."""
   sweep.define_running(values)
+  flags.DEFINE_string("out", None, "folder of the report's page; else gallery in the runs' folder",
+                      flag_values=values)  # fmt: skip
   flags.DEFINE_enum("size", "cpu", ["cpu", "gpu", "pod"], "of the studies", flag_values=values)
 
 
@@ -122,9 +125,10 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   (workdir,) = reading.folders(values, names, "claims report")
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
   verdicts, runs = {}, {}
-  for name, arms in ledger.read(workdir, values.size).items():
-    if name in CLAIMS:
-      runs[name] = ledger.runs_of(workdir, arms, seeds)
+  known = ledger.read(workdir, values.size)
+  for name in CLAIMS:
+    if name in known:
+      runs[name] = ledger.runs_of(workdir, known[name], seeds)
       verdicts[name] = judge(CLAIMS[name].study(values.size).contrasts, runs[name])
   if values.format != "text":
     table.show([row for n, v in verdicts.items() for row in said.rows(n, v)], values.format)
@@ -136,6 +140,25 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   print("\n".join(_text(parts)))
   count = Counter(verdict.word for verdict in verdicts.values())
   print(f"{len(verdicts)} claims: {', '.join(f'{n} {word}' for word, n in count.most_common())}")
+  return _gallery(values, workdir, verdicts, runs)
+
+
+def _gallery(values: flags.FlagValues, workdir: Path, verdicts: Any, runs: Any) -> int:
+  """Writes the page of the claims; without its packages the verdicts above stand alone."""
+  from jaxnets.report import place
+
+  out = Path(values.out) if values.out else workdir / "gallery"
+  try:
+    place.check(out)
+  except DataError as error:
+    if values.out:
+      raise
+    print(f"no page: {error}", file=sys.stderr)
+    return 0
+  from jaxnets.claims import gallery
+
+  page = gallery.make(values.size, verdicts, runs, workdir, out)
+  print(page)
   return 0
 
 

@@ -9,20 +9,15 @@
 The same runs give the same bytes. No JAX here; matplotlib and Jinja come with jaxnets[report].
 """
 
-import importlib.util
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxnets.errors import ConfigError, DataError
+from jaxnets.report import place
 from jaxnets.report.content import Source, gather, read
 from jaxnets.sweep.aggregate import Group
 
 __all__ = ["make", "read"]
-
-PAGE = "index.html"
-EXTRA = ("matplotlib", "jinja2")
 
 
 def make(
@@ -44,21 +39,16 @@ def make(
     DataError: matplotlib or Jinja is not installed.
     ConfigError: no run that is done has the metric; two protocols; `out` cannot be written.
   """
-  for name in EXTRA:
-    if importlib.util.find_spec(name) is None:
-      raise DataError(f'the report needs {name}, not installed here\npip install "jaxnets[report]"')
+  place.check(out)
   from jaxnets.report import figures, page
 
-  if out.exists() and not (out.is_dir() and ((out / PAGE).exists() or not any(out.iterdir()))):
-    raise ConfigError(f"--out={out} holds other things\nGive a folder that is not there yet")
   content = gather(source, groups, metric, mixed=mixed)
   drawings = figures.draw(content)
   files = texts(content) | {
     f"figures/{name}": data for one in drawings for name, data in one.files.items()
   }
-  files[PAGE] = page.render(content, drawings, sorted(files)).encode()
-  _write(out, files)
-  return out / PAGE
+  files[place.PAGE] = page.render(content, drawings, sorted(files)).encode()
+  return place.write(out, files)
 
 
 def texts(content) -> dict[str, bytes]:
@@ -82,16 +72,3 @@ def texts(content) -> dict[str, bytes]:
     files[f"tables/{table.name}.md"] = tables.markdown(table)
     files[f"tables/{table.name}.tex"] = tables.latex(table)
   return {name: text.encode() for name, text in files.items()}
-
-
-def _write(out: Path, files: dict[str, bytes]) -> None:
-  """The files, in folders that hold nothing else."""
-  try:
-    for part in ("figures", "tables", "data"):
-      shutil.rmtree(out / part, ignore_errors=True)
-    for name, data in files.items():
-      path = out / name
-      path.parent.mkdir(parents=True, exist_ok=True)
-      path.write_bytes(data)
-  except OSError as error:
-    raise ConfigError(f"cannot write to --out={out}: {error.strerror}") from error

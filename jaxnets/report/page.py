@@ -25,12 +25,8 @@ def render(content: Content, drawings: Sequence[Drawing], files: Sequence[str]) 
     drawings: its figures.
     files: paths that lie beside the page, as links.
   """
-  environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-  )  # fmt: skip
   asked = contents.questions(content)
-  return environment.get_template("report.html.j2").render(
+  return template("report.html.j2").render(
     title=asked[0] if asked else ", ".join(content.source.names),
     names=content.source.names,
     questions=asked,
@@ -49,6 +45,14 @@ def render(content: Content, drawings: Sequence[Drawing], files: Sequence[str]) 
     seeds=", ".join(map(str, contents.seeds(content))),
     files=files,
   )
+
+
+def template(name: str) -> jinja2.Template:
+  """A page's template; all that is put into it is escaped."""
+  return jinja2.Environment(
+    loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+  ).get_template(name)  # fmt: skip
 
 
 def facts(content: Content) -> list[tuple[str, str]]:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from jaxnets.cli import main
-from jaxnets.report import figures
-from jaxnets.report.figures import style
+from jaxnets.report.figures import saving, style
 from tests.report.folders import write_sweep
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -61,7 +60,7 @@ def page(tmp_path_factory) -> Path:
   )  # fmt: skip
   with pytest.MonkeyPatch.context() as patch:
     # All that a page holds.
-    patch.setattr(figures, "FORMS", ("svg",))
+    patch.setattr(saving, "FORMS", ("svg",))
     patch.setattr(style, "PAGES", (style.WIDE,))
     assert main(["launch.py", "report", str(sweep)]) == 0
   return sweep / "report" / "index.html"

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from jaxnets.cli import main
-from jaxnets.report import figures
-from jaxnets.report.figures import style
+from jaxnets.report.figures import saving, style
 from jaxnets.sweep import aggregate, statistics
 from tests.report.folders import SPEED, write_sweep
 
@@ -258,7 +257,7 @@ def test_the_page_says_how_to_reproduce_it(made):
 
 def test_forty_groups_of_five_seeds_stay_below_five_megabytes(tmp_path, monkeypatch):
   # The page holds the wide figures alone, as SVG.
-  monkeypatch.setattr(figures, "FORMS", ("svg",))
+  monkeypatch.setattr(saving, "FORMS", ("svg",))
   monkeypatch.setattr(style, "PAGES", (style.WIDE,))
   axes = {"net.depth": [8, 14, 20, 26, 32], "net.width": [0.5, 1.0, 1.5, 2.0],
           "net.shortcut": ["none", "A"]}  # fmt: skip

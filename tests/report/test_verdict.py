@@ -9,9 +9,8 @@ import pytest
 from jaxnets import report
 from jaxnets.cli import main
 from jaxnets.errors import ConfigError
-from jaxnets.report import figures
 from jaxnets.report.content import gather
-from jaxnets.report.figures import style
+from jaxnets.report.figures import saving, style
 from jaxnets.sweep import aggregate
 from tests.report.folders import PROTOCOL, write, write_sweep
 
@@ -19,7 +18,7 @@ from tests.report.folders import PROTOCOL, write, write_sweep
 @pytest.fixture(autouse=True)
 def _plain_figures(monkeypatch):
   """As SVG for a wide page: how they look is tested in test_figures.py."""
-  monkeypatch.setattr(figures, "FORMS", ("svg",))
+  monkeypatch.setattr(saving, "FORMS", ("svg",))
   monkeypatch.setattr(style, "PAGES", (style.WIDE,))
 
 

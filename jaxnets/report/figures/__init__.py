@@ -4,22 +4,16 @@ Only here is matplotlib imported, its object interface alone: no global figure, 
 settings stay as they are.
 """
 
-import io
-import re
-import warnings
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from matplotlib import style as styles
 from matplotlib.figure import Figure
 
 from jaxnets.report import words
 from jaxnets.report.content import Content
-from jaxnets.report.figures import curves, depth, pareto, style, sweep
+from jaxnets.report.figures import curves, depth, pareto, saving, sweep
 from jaxnets.report.figures.style import Page
-
-FORMS = ("svg", "png", "pdf")
-PIXELS = 1.9  # of the page for a point of a figure, so that its letters are as large as the text's
 
 
 class Drawing(NamedTuple):
@@ -80,65 +74,17 @@ def draw(content: Content) -> list[Drawing]:
   """All figures that the runs have numbers for."""
   drawings = []
   for kind in KINDS:
-    files: dict[str, bytes] = {}
-    for page in style.PAGES:
-      files |= _files(kind, content, page)
+    files = saving.in_all_forms(kind.name, functools.partial(lay_out, kind, content))
     if files:
-      wide = files[f"{kind.name}.svg"].decode()
-      inline = _inline(wide, kind.name, _description(kind, content))
+      inline = saving.inline(files, kind.name, _description(kind, content))
       drawings.append(Drawing(kind.name, kind.title, kind.caption, files, inline))
   return drawings
-
-
-def _files(kind: Kind, content: Content, page: Page) -> dict[str, bytes]:
-  """A figure for a page in all formats, by name; none where there is nothing to draw."""
-  settings = style.settings(page, kind.name)
-  with styles.context(["default", settings]), warnings.catch_warnings():
-    # A config may hold any letter; one that the font lacks is drawn as a box.
-    warnings.filterwarnings("ignore", message="Glyph .* missing")
-    figure = lay_out(kind, content, page)
-    if figure is None:
-      return {}
-    return {f"{kind.name}{page.suffix}.{form}": _saved(figure, form, page) for form in FORMS}
 
 
 def lay_out(kind: Kind, content: Content, page: Page) -> Figure | None:
   """A figure with all in its place, once, so that all formats show the same."""
   figure = kind.draw(content, page)
-  if figure is not None:
-    style.settle(figure)
-    style.thin(figure)
-  return figure
-
-
-def _saved(figure: Figure, form: str, page: Page) -> bytes:
-  """The figure's file, without dates or versions: the same runs give the same bytes."""
-  nothing = {
-    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-  }
-  out = io.BytesIO()
-  figure.savefig(out, format=form, dpi=page.dots, metadata=nothing[form], facecolor="white")
-  return out.getvalue()
-
-
-def _inline(svg: str, name: str, description: str) -> str:
-  """The <svg> element alone, its ids prefixed so that several stand on one page."""
-  from markupsafe import escape
-
-  svg = svg[svg.index("<svg") :]
-  svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
-  svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-  svg = re.sub(r'\bid="', f'id="{name}-', svg)
-  svg = re.sub(r'href="#', f'href="#{name}-', svg)
-  svg = svg.replace("url(#", f"url(#{name}-")
-  points = float(re.findall(r'width="([\d.]+)pt"', svg)[0])
-  label = (
-    f'<svg role="img" aria-label="{escape(description)}" style="--wide:{PIXELS * points:.0f}px" '
-    'stroke-linejoin="round" '
-  )
-  return re.sub(r"\s*\n\s*", "\n", label + svg.removeprefix("<svg").lstrip())
+  return None if figure is None else saving.settled(figure)
 
 
 def _description(kind: Kind, content: Content) -> str:

@@ -1,0 +1,119 @@
+"""What the gallery's page says of each claim, from its verdict. No JAX here."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from jaxnets.claims import said
+from jaxnets.claims.judge import Tried, Verdict
+from jaxnets.claims.study import Claim, Size
+from jaxnets.claims.trained import CLAIMS
+from jaxnets.report import gallery, words
+from jaxnets.report.figures.contrast import Forest, Interval, Strip
+from jaxnets.report.gallery import Screen
+from jaxnets.runs import Run
+
+
+def make(
+  size: Size,
+  verdicts: Mapping[str, Verdict],
+  runs: Mapping[str, Mapping[str, Tried]],
+  workdir: Path,
+  out: Path,
+) -> Path:
+  """Writes the gallery of the claims that were run at a size; its page.
+
+  Args:
+    size: of the studies.
+    verdicts: by claim.
+    runs: by claim and arm.
+    workdir: the sweep's folder.
+    out: the folder of the page.
+  """
+  screens, every = [], {}
+  for name, verdict in verdicts.items():
+    own = {run.folder: run for tried in runs[name].values() for some in tried
+           for run in some.values()}  # fmt: skip
+    every |= own
+    folders = sorted(os.path.relpath(path, out) for path in own)
+    screens.append(screen(CLAIMS[name], size, verdict, folders))
+  numbers = [row for name, verdict in verdicts.items() for row in said.rows(name, verdict)]
+  return gallery.make(screens, _facts(size, list(every.values())), numbers, out)
+
+
+def _facts(size: Size, runs: Sequence[Run]) -> list[tuple[str, str]]:
+  """What stands at the top of the page."""
+  states = Counter(run.state for run in runs)
+  seeds = sorted({run.config["seed"] for run in runs if run.config})
+  seconds = sum(run.seconds or 0.0 for run in runs)
+
+  def found(name: str) -> str:
+    return ", ".join(sorted({str(run.record[name]) for run in runs if name in run.record}))
+
+  return [
+    ("size", size),
+    ("runs", ", ".join(f"{count} {state}" for state, count in states.items())),
+    ("seeds", ", ".join(map(str, seeds))),
+    ("time of all runs", words.duration(seconds)),
+    ("hardware", found("devices")),
+    ("kernels", found("kernels")),
+    ("code hash", found("code")),
+  ]
+
+
+def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -> Screen:
+  """The screen of a claim.
+
+  Args:
+    claim: that was run.
+    size: of its study.
+    verdict: on it.
+    folders: of its runs, as links from the page.
+  """
+  study = claim.study(size)
+  note = [study.note] if study.note else []
+  return Screen(
+    id=claim.id,
+    sentence=claim.sentence,
+    verdict=verdict.word,
+    told=(
+      ("Source", claim.source),
+      ("What it says", claim.says),
+      ("Tested here", claim.hypothesis),
+      ("Expected", claim.expected),
+    ),
+    findings=[(one.verdict, said.finding(one)) for one in verdict.findings],
+    notes=[*note, *said.tuned(study, verdict), *said.lost(verdict)],
+    strips=list(_strips(verdict)),
+    forests=list(_forests(verdict)),
+    command=f"python launch.py claims run {claim.id} --size={size} --workdir=DIR",
+    folders=folders,
+  )
+
+
+def _strips(verdict: Verdict) -> Iterator[Strip]:
+  """The runs of each measure, once."""
+  units = {one.contrast.measure.name: one.contrast.measure for one in verdict.findings}
+  for name, arms in verdict.values.items():
+    values = {arm: list(by_seed.values()) for arm, by_seed in arms.items()}
+    yield Strip(name, values, units[name].logarithmic)
+
+
+def _forests(verdict: Verdict) -> Iterator[Forest]:
+  """The intervals of each unit, numbered as the findings."""
+  units = dict.fromkeys(one.contrast.measure.unit for one in verdict.findings)
+  for unit in units:
+    own = [
+      (number, one)
+      for number, one in enumerate(verdict.findings, start=1)
+      if one.contrast.measure.unit == unit
+    ]
+    intervals = [
+      Interval(
+        str(number), one.difference.mean, one.difference.low, one.difference.high,
+        one.contrast.exceeds,
+      )
+      for number, one in own
+    ]  # fmt: skip
+    yield Forest(unit, intervals, own[0][1].contrast.measure.logarithmic)

@@ -1,0 +1,121 @@
+"""A claim as a picture: the runs of each arm, and intervals of differences beside their limits."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from jaxnets.report import words
+from jaxnets.report.figures import style
+from jaxnets.report.figures.style import Page
+
+LINE = 0.24  # inches of an arm or a contrast
+NAME = 24  # letters of an arm's name
+
+
+class Strip(NamedTuple):
+  """The runs of arms in one measure."""
+
+  name: str
+  arms: Mapping[str, Sequence[float]]  # one value a seed; logarithms where `logarithmic`
+  logarithmic: bool
+
+
+class Interval(NamedTuple):
+  """A mean difference; None for what is not known."""
+
+  name: str
+  mean: float | None
+  low: float | None
+  high: float | None
+  limit: float  # that the whole interval must exceed
+
+
+class Forest(NamedTuple):
+  """Intervals in one unit."""
+
+  unit: str
+  intervals: Sequence[Interval]
+  logarithmic: bool
+
+
+def draw(strips: Sequence[Strip], forests: Sequence[Forest], page: Page) -> Figure:
+  """A panel for each, side by side, or one below the other where the page is narrow."""
+  panels = len(strips) + len(forests)
+  rows = [max(1, len(s.arms)) for s in strips] + [len(f.intervals) for f in forests]
+  columns = min(panels, page.columns)
+  lines = -(-panels // columns)
+  height = lines * (LINE * max(rows) + 0.75)
+  figure = Figure(figsize=(page.width, height), layout="constrained")
+  axes = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
+  for panel in axes[panels:]:
+    panel.remove()
+  for panel, strip in zip(axes, strips, strict=False):
+    _strip(panel, strip)
+  for panel, forest in zip(axes[len(strips) :], forests, strict=False):
+    _forest(panel, forest)
+  return figure
+
+
+def _strip(panel: Axes, strip: Strip) -> None:
+  """A dot for each run, a bar at the mean."""
+  for row, (values, colour) in enumerate(
+    zip(strip.arms.values(), _colours(len(strip.arms)), strict=True)
+  ):
+    shown = [math.exp(v) if strip.logarithmic else v for v in values]
+    panel.plot(shown, [row] * len(shown), "o", color=colour, alpha=0.75, markersize=4,
+               markeredgewidth=0, clip_on=False)  # fmt: skip
+    if values:
+      mean = math.fsum(values) / len(values)
+      mean = math.exp(mean) if strip.logarithmic else mean
+      panel.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=1.6)
+  _rows(panel, list(strip.arms))
+  panel.set_xlabel(words.shortened(strip.name, 40))
+  if strip.logarithmic:
+    _logarithmic(panel)
+  else:
+    panel.margins(x=0.08)
+
+
+def _forest(panel: Axes, forest: Forest) -> None:
+  """An interval for each contrast, and a mark where it must lie beyond."""
+  for row, one in enumerate(forest.intervals):
+    shown = math.exp if forest.logarithmic else float
+    if one.low is not None and one.high is not None:
+      ends = [shown(one.low), shown(one.high)]
+      panel.plot(ends, [row, row], color=style.GREY, linewidth=1.6, solid_capstyle="butt")
+    if one.mean is not None:
+      panel.plot([shown(one.mean)], [row], "D", color="#000000", markersize=4)
+    limit = shown(one.limit)
+    panel.plot([limit, limit], [row - 0.38, row + 0.38], color="#D55E00", linewidth=1.6)
+  panel.axvline(1.0 if forest.logarithmic else 0.0, color="#444444", linewidth=0.7)
+  _rows(panel, [one.name for one in forest.intervals])
+  panel.set_xlabel(f"difference, {forest.unit}")
+  if forest.logarithmic:
+    _logarithmic(panel)
+
+
+def _rows(panel: Axes, names: Sequence[str]) -> None:
+  labels = [words.shortened(name, NAME) for name in names]
+  panel.yaxis.set_major_locator(FixedLocator(list(range(len(labels)))))
+  panel.yaxis.set_major_formatter(FuncFormatter(lambda at, _: labels[round(at)]))
+  panel.set_ylim(len(labels) - 0.4, -0.6)
+  panel.grid(axis="y", visible=False)
+  panel.tick_params(axis="y", length=0)
+
+
+def _logarithmic(panel: Axes) -> None:
+  panel.set_xscale("log")
+  low, high = panel.get_xlim()
+  panel.set_xlim(low / 1.1, high * 1.1)
+  ticks = style.round_numbers(low / 1.1, high * 1.1, (1, 1.5, 2, 3, 5, 7))
+  panel.xaxis.set_major_locator(FixedLocator(ticks or [low, high]))
+  panel.xaxis.set_minor_locator(NullLocator())
+  panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _colours(count: int) -> list[str]:
+  return [style.COLOURS[i % len(style.COLOURS)] for i in range(count)]

@@ -1,0 +1,52 @@
+"""The gallery's page, of planted runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from jaxnets.claims import gallery, judge
+from jaxnets.claims.trained import CLAIMS
+from tests.claims.test_trained import arm
+
+pytest.importorskip("matplotlib")
+ERRORS = {"first": (0.1, 0.11, 0.12, 0.1, 0.1), "second": (0.2, 0.22, 0.21, 0.2, 0.24)}
+
+
+def made(out):
+  contrasts = CLAIMS["C15"].study("cpu").contrasts
+  arms = {"plain-20": arm(*ERRORS["first"]), "plain-56": arm(*ERRORS["second"])}
+  arms = {
+    name: [{seed: run._replace(folder=out.parent / str(run.folder)) for seed, run in some.items()}
+           for some in tried] for name, tried in arms.items()
+  }  # fmt: skip
+  verdict = judge.judge(contrasts, arms)
+  page = gallery.make("cpu", {"C15": verdict}, {"C15": arms}, out.parent, out)
+  return page, verdict
+
+
+def test_the_page_says_what_the_runs_say(tmp_path):
+  page, verdict = made(tmp_path / "gallery")
+  text = page.read_text()
+  assert CLAIMS["C15"].sentence in text
+  assert text.count(f"word {verdict.word}") == 2  # in the list and on the claim's screen
+  mean = sum(100 * (b - a) for a, b in zip(*ERRORS.values(), strict=True)) / 5
+  assert f"test error +{mean:.2f} points" in text
+  numbers = json.loads((tmp_path / "gallery" / "gallery.json").read_text())
+  assert numbers[1]["difference"] == pytest.approx(mean)
+  for link in re.findall(r'href="(figures/[^"]+)"', text):
+    assert (tmp_path / "gallery" / link).stat().st_size > 1000
+  assert "<script" not in text
+  assert text.count("<svg") == 1
+  folders = re.findall(r'href="([^"]+)/summary.json"', text)
+  assert len(folders) == 10
+  assert all(Path(folder).parts[0] == ".." for folder in folders)
+
+
+def test_the_same_runs_give_the_same_bytes(tmp_path):
+  one, two = made(tmp_path / "a" / "gallery")[0], made(tmp_path / "b" / "gallery")[0]
+  files = sorted(p.relative_to(one.parent) for p in one.parent.rglob("*.*"))
+  assert len(files) == 8  # page, numbers, a figure in two widths and three forms
+  for file in files:
+    assert (one.parent / file).read_bytes() == (two.parent / file).read_bytes()

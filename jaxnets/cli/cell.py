@@ -52,3 +52,12 @@ def run(values: flags.FlagValues) -> int:
     raise ConfigError(f"{row['folder']} is being run by another process") from None
   show_result(summary, sweep.workdir / row["folder"], sweep.spec, values.format)
   return 0
+
+
+def passed_on(values: flags.FlagValues) -> list[str]:
+  """The flags that workers take as well."""
+  names = ("data_dir", "platform", "kernels")
+  given = [f"--{name}={values[name].value}" for name in names if values[name].value is not None]
+  if values.retry_failed:
+    given.append("--retry_failed")
+  return [*given, f"--track={','.join(trackers(values))}"] if values.track else given

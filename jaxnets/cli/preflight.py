@@ -70,7 +70,7 @@ def probe(
 
   With --members also as many members as it will have. Nothing is written into `workdir`.
   """
-  from jaxnets.cli.sweep import passed_on
+  from jaxnets.cli.cell import passed_on
   from jaxnets.sweep import dispatch, preflight
   from jaxnets.sweep.plan import Timing
 

@@ -181,6 +181,7 @@ def run_cells(
 def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -> int:
   from jaxnets import runs
   from jaxnets.cli import preflight
+  from jaxnets.cli.cell import passed_on
   from jaxnets.sweep import dispatch, folder, shares
 
   sweep = folder.read(workdir)
@@ -272,15 +273,6 @@ def _note(received: list[int], number: int) -> None:
   else:
     log.info("%s: cells under way stop after a checkpoint", signal.Signals(number).name)
   received.append(number)
-
-
-def passed_on(values: flags.FlagValues) -> list[str]:
-  """The flags that workers take as well."""
-  names = ("data_dir", "platform", "kernels")
-  given = [f"--{name}={values[name].value}" for name in names if values[name].value is not None]
-  if values.retry_failed:
-    given.append("--retry_failed")
-  return [*given, f"--track={','.join(trackers(values))}"] if values.track else given
 
 
 def grid_of(text: str) -> tuple[str, list[Any]]:

@@ -14,8 +14,10 @@ CPU := $(BIN)/python -m pip install --quiet --editable ".[cpu]" \
 demo: $(VENV)/.demo
 	$(BIN)/python launch.py --config=experiments/quickstart.py --workdir=runs/quickstart
 
+# TESTS names a part of the suite: make test TESTS=tests/sweep
+TESTS := tests
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist=loadfile
+	$(BIN)/python -m pytest -n 2 --dist=loadfile $(TESTS)
 
 # Every family of nets at 300 random points of its axes, in about 40 minutes on two cores; the suite
 # draws the first 2 of them, .ci/run the first 20.

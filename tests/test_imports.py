@@ -17,11 +17,22 @@ BELOW = {
   "kernels": {"onednn"},
   "nets": {"kernels"},
   "cost": {"kernels", "nets"},
+  "instruments": {"nets"},
   "fields": set(),
   "experiment": set(),
   "config": {"nets", "fields", "experiment"},
   "data": set(),
-  "train": {"kernels", "memory", "nets", "data", "cost", "config", "fields", "runs"},
+  "train": {
+    "kernels",
+    "memory",
+    "nets",
+    "instruments",
+    "data",
+    "cost",
+    "config",
+    "fields",
+    "runs",
+  },
   "sweep": {"train", "nets", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
   "report": {"sweep", "config", "runs"},
   "classical": {"train", "sweep", "data", "config", "fields", "runs"},
@@ -113,8 +124,8 @@ def test_a_file_imports_only_what_lies_below_it(path):
       assert str(relative).startswith(FENCES[top]), f"{relative} imports {name}"
 
 
-@pytest.mark.parametrize("folder", ["nets", "kernels", "cost"])
-def test_nets_kernels_and_cost_need_only_jax_flax_optax_and_orbax(folder):
+@pytest.mark.parametrize("folder", ["nets", "kernels", "cost", "instruments"])
+def test_nets_kernels_cost_and_instruments_need_only_jax_flax_optax_and_orbax(folder):
   for path in (PACKAGE / folder).rglob("*.py"):
     assert_lean(path)
 

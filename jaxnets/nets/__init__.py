@@ -20,6 +20,8 @@ from jaxnets.nets.variants import AXES, VARIANTS, axes, resolve, variant
 if TYPE_CHECKING:
   import jax
 
+  from jaxnets.nets.watched import Layer
+
 __all__ = [
   "AXES",
   "VARIANTS",
@@ -52,6 +54,10 @@ class Net(NamedTuple):
   apply: (params, stats, images, *, train=False, key=None, dropout=None) -> Output. Images are
     [batch, height, width, channels]; `key` drives dropout and is needed when `train` is True;
     `dropout` is a rate, which may be traced, in place of that of a net that has dropout.
+  look: as apply, and nudges={} -> (Output, {path: Layer}) with what every layer gives, in the order
+    of computing; a path is that of the layer's parameters, "stage1/unit1/conv1", or "maps": what
+    a head with global average pooling averages. `nudges`, {path: array}, are added to the outputs
+    of layers: a gradient by them is one by the outputs.
   """
 
   name: str
@@ -59,6 +65,7 @@ class Net(NamedTuple):
   aux_weight: float  # of the loss of each auxiliary head
   init: Callable[..., tuple[Any, Any]]
   apply: Callable[..., Output]
+  look: Callable[..., "tuple[Output, dict[str, Layer]]"]
 
 
 def module(
@@ -123,12 +130,37 @@ def build(
         rngs=None if key is None else {"dropout": key},
         mutable=["batch_stats", "aux"],
       )
-    heads = updates.get("aux", {})
-    aux = tuple(heads[head][0] for head in sorted(heads))
-    return Output(logits, aux, updates.get("batch_stats", stats))
+    return Output(logits, _aux(updates), updates.get("batch_stats", stats))
+
+  def look(params, stats, images, *, train=False, key=None, dropout=None, nudges=None):
+    from jaxnets.nets import watched
+
+    variables = {
+      "params": params,
+      "batch_stats": stats,
+      watched.NUDGES: watched.nudges_at(nudges or {}),
+    }
+    with _plain_errors(name, fields):
+      logits, updates = net.apply(
+        variables,
+        images,
+        train=train,
+        dropout=dropout,
+        rngs=None if key is None else {"dropout": key},
+        mutable=["batch_stats", "aux", watched.SEEN],
+      )
+    layers = watched.layers_of(updates[watched.SEEN])
+    if strange := set(nudges or {}) - set(layers):
+      raise ValueError(f"no layers {sorted(strange)} to nudge; there are {list(layers)}")
+    return Output(logits, _aux(updates), updates.get("batch_stats", stats)), layers
 
   values = {f: getattr(net, f) for f in axes(name)}
-  return Net(name, values, getattr(net, "aux_weight", 0.0), init, apply)
+  return Net(name, values, getattr(net, "aux_weight", 0.0), init, apply, look)
+
+
+def _aux(updates) -> tuple["jax.Array", ...]:
+  heads = updates.get("aux", {})
+  return tuple(heads[head][0] for head in sorted(heads))
 
 
 def smallest_image(name: str, **fields) -> int:

@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from jaxnets.nets import norms, parts
 from jaxnets.nets.parts import ACTIVATIONS, Dense, scaled
+from jaxnets.nets.watched import OUTPUT, RESPONSE, seen
 
 INITS = {"he": parts.he("fan_in"), "glorot": nn.initializers.glorot_normal()}
 
@@ -31,11 +32,13 @@ class MLP(nn.Module):
     for i in range(1, self.depth):
       bias = self.norm == "none"
       features = scaled(self.hidden, self.width)
-      x = Dense(features, init, bias=bias, name=f"hidden{i}")(x)
+      dense = Dense(features, init, bias=bias, name=f"hidden{i}")
       normalise = norms.norm(self.norm, features, group=self.norm_group, name=f"hidden{i}_norm")
-      x = ACTIVATIONS[self.activation](normalise(x, train=train))
+      x = seen(dense, RESPONSE, normalise(dense(x), train=train))
+      x = seen(dense, OUTPUT, ACTIVATIONS[self.activation](x))
       x = parts.dropout(x, rate, train=train, name=f"dropout{i}")
-    return Dense(self.classes, init, name="head")(x.astype(jnp.float32))
+    last = Dense(self.classes, init, name="head")
+    return seen(last, OUTPUT, last(x.astype(jnp.float32)))
 
 
 NET = MLP

@@ -11,7 +11,8 @@ from flax import linen as nn
 from jaxnets import kernels
 from jaxnets.errors import ConfigError
 from jaxnets.nets.learned import Initialiser, learned
-from jaxnets.nets.norms import Moments, norm
+from jaxnets.nets.norms import Moments, finish, norm
+from jaxnets.nets.watched import OUTPUT, RESPONSE, Place, is_watched, seen
 
 
 class ImageSizeError(ConfigError):
@@ -185,13 +186,16 @@ def layer(
   )
   activation = activation or manner.activation
   relu = activation == "relu"
-  if manner.norm == "none" and add is None:
+  if is_watched(convolve):
+    response = seen(convolve, RESPONSE, normalise(convolve(x), train=train))
+    x = finish(response, add, relu)
+  elif manner.norm == "none" and add is None:
     x = convolve(x, relu=relu)
   elif manner.norm == "batch" and not train:
     x = convolve(x, moments=normalise.moments(), add=add, relu=relu)
   else:
     x = normalise(convolve(x), train=train, add=add, relu=relu)
-  return x if relu else ACTIVATIONS[activation](x)
+  return seen(convolve, OUTPUT, x if relu else ACTIVATIONS[activation](x))
 
 
 Rate = float | jax.Array | None  # of dropout; None: there is none
@@ -259,17 +263,20 @@ def classify(
   papers of AlexNet and VGG, or "before" the layer, as in torchvision.
   """
   if head == "gap":
-    x = x.astype(jnp.float32).mean((1, 2))
+    x = Place(name="maps")(x.astype(jnp.float32)).mean((1, 2))
     x = dropout(x, rate, train=train, name="dropout")
-    return Dense(classes, *inits, name="head")(x)
+    last = Dense(classes, *inits, name="head")
+    return seen(last, OUTPUT, last(x))
   x = x.reshape(x.shape[0], -1)
   for i, width in enumerate(hidden, start=1):
     if place == "before":
       x = dropout(x, rate, train=train, name=f"dropout{i}")
-    x = ACTIVATIONS[activation](Dense(width, *hidden_inits, name=f"hidden{i}")(x))
+    dense = Dense(width, *hidden_inits, name=f"hidden{i}")
+    x = seen(dense, OUTPUT, ACTIVATIONS[activation](seen(dense, RESPONSE, dense(x))))
     if place == "after":
       x = dropout(x, rate, train=train, name=f"dropout{i}")
-  return Dense(classes, *inits, name="head")(x.astype(jnp.float32))
+  last = Dense(classes, *inits, name="head")
+  return seen(last, OUTPUT, last(x.astype(jnp.float32)))
 
 
 def _check_size(module: nn.Module, x: jax.Array, kernel: tuple[int, int], padding) -> None:

@@ -19,6 +19,7 @@ from jaxnets.errors import ConfigError
 from jaxnets.nets import parts
 from jaxnets.nets.norms import norm
 from jaxnets.nets.parts import ACTIVATIONS, Conv, scaled
+from jaxnets.nets.watched import OUTPUT, RESPONSE, is_watched, seen
 
 # Units in each stage, paper table 1; other depths have equally many units in every stage.
 DEPTHS = {
@@ -252,19 +253,23 @@ def layer(x: jax.Array, plan: Layer, manner: parts.Manner, **more) -> jax.Array:
 
 def conv(x: jax.Array, plan: Layer, manner: parts.Manner, name: str) -> jax.Array:
   """A convolution that no norm follows directly; it has a bias only in a net without norms."""
-  return Conv(
+  convolve = Conv(
     *plan[:3],
     groups=plan.groups,
     bias=manner.norm == "none",
     kernel_init=manner.kernel_init,
     name=name,
-  )(x)
+  )
+  return seen(convolve, OUTPUT, convolve(x))
 
 
 def activated(x: jax.Array, manner: parts.Manner, *, name: str, train: bool) -> jax.Array:
   """Norm and activation, before a convolution."""
   relu = manner.activation == "relu"
   normalise = norm(manner.norm, x.shape[-1], group=manner.norm_group, name=name)
+  if isinstance(normalise, nn.Module) and is_watched(normalise):
+    response = seen(normalise, RESPONSE, normalise(x, train=train))
+    return seen(normalise, OUTPUT, ACTIVATIONS[manner.activation](response))
   x = normalise(x, train=train, relu=relu)
   return x if relu else ACTIVATIONS[manner.activation](x)
 

@@ -93,7 +93,11 @@ def test_the_auxiliary_heads_add_their_weight_to_the_loss():
     return nets.Output(x @ params["main"], (x @ params["one"], x @ params["two"]), stats)
 
   weights = {name: jnp.zeros((64, 3)) for name in ("main", "one", "two")}
-  net = nets.Net("three_heads", {}, 0.3, lambda key, shape: (weights, {}), apply)
+
+  def look(*given, **more):
+    return apply(*given, **more), {}
+
+  net = nets.Net("three_heads", {}, 0.3, lambda key, shape: (weights, {}), apply, look)
   step, state = step_of(net, optax.sgd(1.0))
   after, _ = step(state, tiny_batch(), KEY)
   moved = {name: np.asarray(after.params[name] - weights[name]) for name in weights}

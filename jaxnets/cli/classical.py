@@ -93,7 +93,7 @@ def row_of(config: Mapping[str, Any], result: Mapping[str, Any] | Exception) -> 
   return {
     "features": config["pipeline"]["features"],
     "classifier": config["pipeline"]["classifier"],
-    "images": config["pipeline"]["images"] or metrics.get("train_count"),
+    "images": config["pipeline"]["images"] or summary.get("images"),
     "seed": config["seed"],
     **{name: metrics.get(name) for name in ("train_top1", "validation_top1", "test_top1")},
     "numbers": summary.get("features"),

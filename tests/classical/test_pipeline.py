@@ -126,6 +126,14 @@ def test_the_same_seed_gives_the_same_bits(classifier):
   assert first["metrics"]["test_top1"] > (0.35 if classifier == "tree" else 0.7)
 
 
+def test_training_accuracy_is_of_as_many_images_as_it_says(monkeypatch):
+  monkeypatch.setattr(pipeline, "_SCORED", 40)
+  about = small(pipeline_classifier="tree", tree_depth=20)
+  found = result(about)
+  assert (found["images"], found["metrics"]["train_count"]) == (150, 40)
+  assert found["metrics"]["train_top1"] == 1  # a tree knows its images by heart
+
+
 def test_another_seed_gives_other_patches_and_another_dictionary():
   photos = images.pixels(images.load(small(), "train", None), 16)
   one, other = (patches.sample(photos, small().kmeans, seed) for seed in (0, 1))

@@ -43,7 +43,7 @@ def test_a_run_leaves_the_files_of_a_run_folder(tmp_path):
   found = runs.read_run(tmp_path)
   assert (found.state, found.summary, found.record["test_reads"]) == ("done", summary, 1)
   assert {"scikit-learn", "scikit-image", "data_fingerprint", "code"} <= found.record.keys()
-  assert found.config["pipeline"]["images"] == summary["metrics"]["train_count"] == 100
+  assert found.config["pipeline"]["images"] == summary["images"] == 100
   assert summary["metrics"]["test_count"] == 500
   assert (tmp_path / "log.txt").exists()
 

@@ -14,6 +14,8 @@ TUNED_BY = "validation_top1"
 
 # By the index of what is tried, by seed.
 Tried = Sequence[Mapping[int, Run]]
+# By measure, arm, seed.
+Values = dict[str, dict[str, dict[int, float]]]
 
 
 class Finding(NamedTuple):
@@ -31,7 +33,7 @@ class Verdict(NamedTuple):
   word: Word
   findings: list[Finding]
   chosen: dict[str, int]  # of the arms that were tuned, which of what was tried
-  values: dict[str, dict[str, dict[int, float]]]  # measure, arm, seed
+  values: Values
   lost: list[Run]  # diverged, failed, or not finished
 
 
@@ -48,13 +50,23 @@ def judge(contrasts: Sequence[Contrast], arms: Mapping[str, Tried]) -> Verdict:
   """
   chosen = {name: best(tried) for name, tried in arms.items()}
   runs = {name: tried[chosen[name]] for name, tried in arms.items()}
-  level = 1 - (1 - LEVEL) / len(contrasts)
-  values: dict[str, dict[str, dict[int, float]]] = {}
-  findings = []
+  values: Values = {}
   for one in contrasts:
     known = values.setdefault(one.measure.name, {})
     for arm in (one.first, one.second):
       known.setdefault(arm, _numbers(one, runs[arm]))
+  every = [run for tried in arms.values() for some in tried for run in some.values()]
+  lost = {run.folder: run for run in every if run.state != "done"}
+  tuned = {name: index for name, index in chosen.items() if len(arms[name]) > 1}
+  return weigh(contrasts, values)._replace(chosen=tuned, lost=list(lost.values()))
+
+
+def weigh(contrasts: Sequence[Contrast], values: Values) -> Verdict:
+  """The verdict on numbers, as `judge` gives it on runs."""
+  level = 1 - (1 - LEVEL) / len(contrasts)
+  findings = []
+  for one in contrasts:
+    known = values[one.measure.name]
     difference = statistics.paired(known[one.first], known[one.second], level)
     findings.append(decide(one, difference))
   words = {finding.verdict for finding in findings}
@@ -63,10 +75,7 @@ def judge(contrasts: Sequence[Contrast], arms: Mapping[str, Tried]) -> Verdict:
     word = "refuted"
   elif words == {"supported"}:
     word = "supported"
-  every = [run for tried in arms.values() for some in tried for run in some.values()]
-  lost = {run.folder: run for run in every if run.state != "done"}
-  tuned = {name: index for name, index in chosen.items() if len(arms[name]) > 1}
-  return Verdict(word, findings, tuned, values, list(lost.values()))
+  return Verdict(word, findings, {}, values, [])
 
 
 def decide(contrast: Contrast, difference: Difference) -> Finding:

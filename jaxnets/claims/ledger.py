@@ -1,10 +1,12 @@
 """Which runs of a sweep folder decide which claim: claims.json. No JAX here."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnets.claims.study import SIZES, Claim, Overrides, Size, Study
+from jaxnets.claims.judge import Values
+from jaxnets.claims.study import SIZES, Claim, Numbers, Overrides, Size, Study
 from jaxnets.config import Config
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run, read_json, read_run, write_json
@@ -16,6 +18,13 @@ SCHEMA = 1
 
 # By arm; for each of what is tried for it, hashes of cells by seed.
 Arms = dict[str, list[dict[int, str]]]
+
+
+class Known(NamedTuple):
+  """What claims.json says, by size and claim."""
+
+  runs: dict[Size, dict[str, Arms]]
+  trials: dict[Size, dict[str, Values]]
 
 
 class Planned(NamedTuple):
@@ -43,6 +52,8 @@ def plan(
   arms: dict[str, Arms] = {}
   for claim in claims:
     study = claim.study(size)
+    if not isinstance(study, Study):
+      continue
     own = list(range(study.seeds)) if seeds is None else list(seeds)
     resolved, solve = {}, make_solve(study.base)
     for key, overrides in _overrides(study, own).items():
@@ -68,11 +79,21 @@ def _overrides(study: Study, seeds: Sequence[int]) -> dict[tuple[str, int, int],
 def write(workdir: Path, size: Size, arms: Mapping[str, Arms]) -> None:
   """Adds claims to claims.json; seeds that it knows of a claim stay, if its arms are the same."""
   known = _read(workdir)
-  of_size = known.setdefault(size, {})
+  of_size = known.runs.setdefault(size, {})
   for name, own in arms.items():
     before = of_size.get(name, {})
     of_size[name] = {arm: _union(before.get(arm, []), tried) for arm, tried in own.items()}
-  write_json(workdir / NAME, {"schema": SCHEMA, "sizes": known})
+  _write(workdir, known)
+
+
+def write_trial(workdir: Path, size: Size, name: str, seed: int, numbers: Numbers) -> None:
+  """Adds what a trial measured with a seed to claims.json."""
+  known = _read(workdir)
+  values = known.trials.setdefault(size, {}).setdefault(name, {})
+  for measure, arms in numbers.items():
+    for arm, value in arms.items():
+      values.setdefault(measure, {}).setdefault(arm, {})[seed] = value
+  _write(workdir, known)
 
 
 def _union(before: list[dict[int, str]], now: list[dict[int, str]]) -> list[dict[int, str]]:
@@ -87,8 +108,9 @@ def read(workdir: Path, size: Size) -> dict[str, Arms]:
   Raises:
     ConfigError: none was.
   """
-  found = _read(workdir).get(size, {})
-  if not found:
+  known = _read(workdir)
+  found = known.runs.get(size, {})
+  if not found and not known.trials.get(size):
     raise ConfigError(
       f"{workdir} holds no claims of size {size}\n"
       f"Run some: python launch.py claims run --size={size} --workdir={workdir}"
@@ -96,28 +118,49 @@ def read(workdir: Path, size: Size) -> dict[str, Arms]:
   return found
 
 
+def read_trials(workdir: Path, size: Size) -> dict[str, Values]:
+  """What the trials that were made at a size measured."""
+  return _read(workdir).trials.get(size, {})
+
+
+def of_seeds(values: Values, seeds: Sequence[int] | None) -> Values:
+  """The numbers of some seeds only, when given."""
+  return {
+    measure: {
+      arm: {seed: v for seed, v in own.items() if seeds is None or seed in seeds}
+      for arm, own in arms.items()
+    }
+    for measure, arms in values.items()
+  }
+
+
 def sizes(workdir: Path) -> list[Size]:
   """The sizes at which claims were run."""
   known = _read(workdir)
-  return [size for size in SIZES if known.get(size)]
+  return [size for size in SIZES if known.runs.get(size) or known.trials.get(size)]
 
 
-def _read(workdir: Path) -> dict[str, dict[str, Arms]]:
-  values = read_json(workdir / NAME) or {"schema": SCHEMA, "sizes": {}}
+def _read(workdir: Path) -> Known:
+  values = read_json(workdir / NAME) or {"schema": SCHEMA, "runs": {}, "trials": {}}
   if values.get("schema") != SCHEMA:
     raise ConfigError(
       f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}"
     )
-  return {
-    size: {
-      name: {
-        arm: [{int(seed): cell for seed, cell in one.items()} for one in tried]
-        for arm, tried in arms.items()
-      }
-      for name, arms in claims.items()
-    }
-    for size, claims in values["sizes"].items()
-  }
+  return Known(_with_seeds(values["runs"]), _with_seeds(values["trials"]))
+
+
+def _write(workdir: Path, known: Known) -> None:
+  workdir.mkdir(parents=True, exist_ok=True)
+  write_json(workdir / NAME, {"schema": SCHEMA, **known._asdict()})
+
+
+def _with_seeds(tree: Any) -> Any:
+  """JSON with the keys that are seeds as numbers."""
+  if isinstance(tree, list):
+    return [_with_seeds(one) for one in tree]
+  if not isinstance(tree, dict):
+    return tree
+  return {int(k) if re.fullmatch(r"\d+", k) else k: _with_seeds(v) for k, v in tree.items()}
 
 
 def runs_of(

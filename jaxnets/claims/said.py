@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxnets.claims.judge import Finding, Verdict
-from jaxnets.claims.study import Study
+from jaxnets.claims.study import Study, Trial
 
 
 def finding(one: Finding) -> str:
@@ -22,9 +22,11 @@ def finding(one: Finding) -> str:
   return f"{text}; {one.why}" if one.why else text
 
 
-def tuned(study: Study, verdict: Verdict) -> list[str]:
+def tuned(study: Study | Trial, verdict: Verdict) -> list[str]:
   """ "relu: optim.lr=0.03, chosen on validation images of 3"; one for each arm that was tuned."""
   lines = []
+  if not isinstance(study, Study):
+    return lines
   for arm, number in verdict.chosen.items():
     tried = study.arms[arm].tried
     values = ", ".join(f"{key}={value}" for key, value in tried[number].items())

@@ -42,6 +42,19 @@ class Study(NamedTuple):
   note: str = ""  # what this size cannot show
 
 
+# By the name of a measure, by arm.
+Numbers = dict[str, dict[str, float]]
+
+
+class Trial(NamedTuple):
+  """A study without training runs: numbers that this process measures, for each seed."""
+
+  measure: Callable[[int], Numbers]  # of a seed
+  contrasts: tuple[Contrast, ...]  # their measures by name
+  seeds: int = 5
+  note: str = ""
+
+
 class Claim(NamedTuple):
   """A sentence that is told of nets, and the experiments that it stands or falls with."""
 
@@ -51,7 +64,7 @@ class Claim(NamedTuple):
   says: str  # what that source really says
   hypothesis: str  # what is tested
   expected: str  # effect in the literature
-  study: Callable[[Size], Study]
+  study: Callable[[Size], Study | Trial]
 
 
 def find(claims: Mapping[str, Claim], name: str) -> Claim:

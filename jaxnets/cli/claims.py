@@ -12,9 +12,12 @@ run: trains what is missing for the named claims, or for all; cpu is the embedde
 gpu CIFAR-10, pod ImageNet. The same command again goes on. No verdict comes from one seed.
 """
 
+import logging
 import shutil
+import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +27,10 @@ from absl import flags
 
 from jaxnets import memory
 from jaxnets.cli import reading, sweep, table
+from jaxnets.cli.logs import said_to
 from jaxnets.errors import ConfigError, DataError, did_you_mean
+
+log = logging.getLogger("jaxnets")
 
 COLUMNS = 100  # where text is wrapped on wider terminals
 
@@ -39,7 +45,8 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> int:
   """Does what the first word says."""
-  kinds = {"static": _static, "list": _list, "run": _run, "report": _report}
+  kinds = {"static": _static, "list": _list, "run": _run, "measure": _measure,
+           "report": _report}  # fmt: skip
   if not arguments or arguments[0] not in kinds:
     got = " ".join(arguments)
     what = f'there is no claims "{got}".{did_you_mean(got, kinds)}' if got else "which claims?"
@@ -95,7 +102,7 @@ def _list(values: flags.FlagValues, names: list[str]) -> int:
 def _run(values: flags.FlagValues, names: list[str]) -> int:
   """Runs what is missing of the claims' cells, and prints the verdicts."""
   from jaxnets.claims import ledger
-  from jaxnets.claims.study import find
+  from jaxnets.claims.study import Trial, find
   from jaxnets.claims.trained import CLAIMS
   from jaxnets.sweep import equal
 
@@ -108,7 +115,14 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   planned = ledger.plan(
     chosen, values.size, seeds, lambda base: equal.make_solve(base, values.data_dir)
   )
-  base = chosen[0].study(values.size).base
+  trials = [one.id for one in chosen if isinstance(one.study(values.size), Trial)]
+  if trials and not values.dry_run:
+    code = _in_a_process(values, trials)
+    if code or not planned.cells:
+      return code
+  if not planned.cells:
+    raise ConfigError("these claims train nothing: there is nothing to price")
+  base = planned.cells[0].config
   spec = f"claims run {' '.join(names)} --size={values.size}".replace("  ", " ")
   return sweep.run_cells(
     values, spec, "What is told of these nets?", base, planned.cells, then="claims report",
@@ -116,18 +130,55 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   )  # fmt: skip
 
 
+def _in_a_process(values: flags.FlagValues, names: list[str]) -> int:
+  """Measures trials in a process that lets go of the devices when it ends; its exit code."""
+  words = ["claims", "measure", *names, f"--size={values.size}", f"--workdir={values.workdir}"]
+  given = [f"--{name}={values[name].value}" for name in ("seeds", "platform", "kernels", "threads")
+           if values[name].value is not None]  # fmt: skip
+  return subprocess.run([sys.executable, "-m", "jaxnets", *words, *given]).returncode
+
+
+def _measure(values: flags.FlagValues, names: list[str]) -> int:
+  """Measures trials, seed by seed, that were not measured before in this folder."""
+  from jaxnets.claims import ledger
+  from jaxnets.claims.study import Trial, find
+  from jaxnets.claims.trained import CLAIMS
+
+  sweep.check_workdir(values)
+  workdir = Path(values.workdir)
+  known = ledger.read_trials(workdir, values.size)
+  with said_to():
+    for name in names:
+      claim = find(CLAIMS, name)
+      trial = claim.study(values.size)
+      if not isinstance(trial, Trial):
+        raise ConfigError(f"{claim.id} trains nets\nUse claims run {claim.id}")
+      done = {s for arms in known.get(claim.id, {}).values() for v in arms.values() for s in v}
+      seeds = range(trial.seeds) if values.seeds is None else sweep.seeds_of(values.seeds)
+      for seed in seeds:
+        if seed not in done:
+          began = time.monotonic()
+          ledger.write_trial(workdir, values.size, claim.id, seed, trial.measure(seed))
+          log.info("%s, seed %d: measured in %.1f s", claim.id, seed, time.monotonic() - began)
+  return 0
+
+
 def _report(values: flags.FlagValues, names: list[str]) -> int:
   """Prints the verdicts on the claims that were run in a folder, and writes the gallery."""
   from jaxnets.claims import ledger, said
-  from jaxnets.claims.judge import judge
+  from jaxnets.claims.judge import judge, weigh
   from jaxnets.claims.trained import CLAIMS
 
   (workdir,) = reading.folders(values, names, "claims report")
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
   verdicts, runs = {}, {}
-  known = ledger.read(workdir, values.size)
+  known, trials = ledger.read(workdir, values.size), ledger.read_trials(workdir, values.size)
   for name in CLAIMS:
-    if name in known:
+    if name in trials:
+      runs[name] = {}
+      numbers = ledger.of_seeds(trials[name], seeds)
+      verdicts[name] = weigh(CLAIMS[name].study(values.size).contrasts, numbers)
+    elif name in known:
       runs[name] = ledger.runs_of(workdir, known[name], seeds)
       verdicts[name] = judge(CLAIMS[name].study(values.size).contrasts, runs[name])
   if values.format != "text":

@@ -14,7 +14,7 @@ import pytest
 from jaxnets.claims import judge, ledger, said
 from jaxnets.claims.judge import decide
 from jaxnets.claims.measures import MACS, TEST_ERROR, TRAIN_ERROR, steps_to
-from jaxnets.claims.study import SIZES, Contrast, find
+from jaxnets.claims.study import SIZES, Contrast, Study, Trial, find
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run
@@ -128,8 +128,13 @@ def test_steps_to_an_error_are_those_of_the_first_row_that_has_it(tmp_path):
   assert steps_to(20).say(math.log(2), math.log(3)) == "2 to 3 times"
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", CLAIMS)
+STUDIES = [
+  (name, size) for name, claim in CLAIMS.items() for size in SIZES
+  if isinstance(claim.study(size), Study)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "size"), STUDIES)
 def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name, size):
   claim = CLAIMS[name]
   study = claim.study(size)
@@ -140,6 +145,17 @@ def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name
   assert study.seeds >= 5
   wanted = {"cpu": "digits", "gpu": "cifar10", "pod": "imagenet2012"}[size]
   assert {cell.config.data.name for cell in planned.cells} == {wanted}
+
+
+def test_every_trial_measures_what_its_contrasts_name():
+  trials = [one for one in CLAIMS.values() if isinstance(one.study("cpu"), Trial)]
+  assert trials
+  for claim in trials:
+    trial = claim.study("cpu")
+    numbers = trial.measure(0)
+    for one in trial.contrasts:
+      assert {one.first, one.second} <= set(numbers[one.measure.name])
+    assert all(math.isfinite(v) for arms in numbers.values() for v in arms.values())
 
 
 def test_a_run_that_several_claims_need_is_one_cell():
@@ -159,6 +175,18 @@ def test_the_ledger_keeps_seeds_and_sizes_and_forgets_other_arms(tmp_path):
   assert ledger.sizes(tmp_path) == ["cpu", "gpu"]
   with pytest.raises(ConfigError, match="holds no claims of size pod"):
     ledger.read(tmp_path, "pod")
+
+
+def test_what_trials_measured_is_kept_by_seed(tmp_path):
+  for seed in (0, 1, 2):
+    numbers = {"test error": {"a": 1.0 + seed, "b": 2.0 + seed + 0.1 * (seed % 2)}}
+    ledger.write_trial(tmp_path, "cpu", "C4", seed, numbers)
+  values = ledger.read_trials(tmp_path, "cpu")["C4"]
+  assert values["test error"]["a"] == {0: 1.0, 1: 2.0, 2: 3.0}
+  assert judge.weigh([WORSE], values).word == "supported"
+  assert judge.weigh([WORSE], ledger.of_seeds(values, [1])).word == "underpowered"
+  assert ledger.sizes(tmp_path) == ["cpu"]
+  assert ledger.read(tmp_path, "cpu") == {}
 
 
 def test_a_claim_is_found_in_any_case():

@@ -236,8 +236,13 @@ def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
 ARGUMENTS = (
   "seed", "optim.lr", "optim.lr_batch", "optim.lr_scaling", "optim.momentum",
   "optim.weight_decay", "train.label_smoothing", "net.dropout",
-  "train.log_every", "train.checkpoint_every", "train.keep", "eval.every", "data.workers",
+  "train.log_every", "train.probe_every", "train.checkpoint_every", "train.keep", "eval.every",
+  "data.workers",
 )  # fmt: skip
+
+# Fields younger than run folders that are kept. JSON lacks them at their default, so that configs
+# of before are what they were: such a folder goes on, and a finished cell is found again.
+YOUNGER = ("train.probe_every",)
 
 
 def program(config: Config) -> Config:
@@ -255,8 +260,13 @@ def program(config: Config) -> Config:
 
 
 def to_json(config: Config) -> dict[str, Any]:
-  """Plain nested dicts; tuples become lists."""
-  return json.loads(json.dumps(config.to_dict()))
+  """Plain nested dicts; tuples become lists; YOUNGER fields at their default are left out."""
+  values = json.loads(json.dumps(config.to_dict()))
+  for key in YOUNGER:
+    section, name = key.split(".")
+    if values.get(section, {}).get(name) == FIELDS[key].default:
+      del values[section][name]
+  return values
 
 
 def from_json(values: Mapping[str, Any]) -> Config:

@@ -79,6 +79,9 @@ FIELDS: dict[str, Field] = {
     0.0, "decay of the average of the parameters that is evaluated; 0 is off", (), 0, 0.999999
   ),
   "train.log_every": Field(50, "steps between rows of metrics.jsonl", low=1),
+  "train.probe_every": Field(
+    0, "steps between rows about each layer in probes.jsonl, of the first too; 0: none", low=0
+  ),
   "train.checkpoint_every": Field(500, "steps between checkpoints", low=1),
   "train.keep": Field(2, "checkpoints kept", low=1),
   "eval.batch": Field(500, "images per evaluation step", low=1),

@@ -3,6 +3,7 @@
     run.json        schema, state, command, versions, devices, code hash, times, exit code
     config.json     the resolved config
     metrics.jsonl   one row per logged step and evaluation
+    probes.jsonl    one row per layer and probed step, with train.probe_every
     summary.json    state, step, parameter hash, final metrics with protocol and counts
     log.txt         what was said
     checkpoints/    one folder per kept step
@@ -29,6 +30,8 @@ from jaxnets import __version__
 from jaxnets.errors import ConfigError, DataError
 
 SCHEMA = 1
+METRICS, PROBES = "metrics.jsonl", "probes.jsonl"
+EVALUATED = ("validation", "test")  # splits
 STATES = ("done", "running", "interrupted", "waiting", "diverged", "failed")
 
 
@@ -186,16 +189,16 @@ def note_test_read(workdir: Path) -> int:
   return run["test_reads"]
 
 
-def append_metrics(workdir: Path, row: dict[str, Any]) -> None:
-  """Adds a row to metrics.jsonl."""
-  with open(workdir / "metrics.jsonl", "a") as file:
-    file.write(json.dumps(row, allow_nan=False) + "\n")
+def append_metrics(workdir: Path, *rows: dict[str, Any], file: str = METRICS) -> None:
+  """Adds rows to metrics.jsonl, or to PROBES."""
+  with open(workdir / file, "a") as lines:
+    lines.write("".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
 
 
-def read_metrics(workdir: Path) -> list[dict[str, Any]]:
-  """The rows of metrics.jsonl; a last line that was cut off is left out."""
+def read_metrics(workdir: Path, file: str = METRICS) -> list[dict[str, Any]]:
+  """The rows of metrics.jsonl, or of PROBES; a last line that was cut off is left out."""
   try:
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    lines = (workdir / file).read_text().splitlines()
   except FileNotFoundError:
     return []
   rows = []
@@ -235,20 +238,23 @@ def last_metrics(workdir: Path) -> dict[str, Any] | None:
 
 
 def trim_metrics(workdir: Path, step: int, *, training_only_at_last: bool = False) -> None:
-  """Drops the rows after `step`, which a resumed run writes again.
+  """Drops the rows of metrics and probes after `step`, which a resumed run writes again.
 
   With `training_only_at_last` the evaluations at `step` go too.
   """
-  rows = [
-    row
-    for row in read_metrics(workdir)
-    if row["step"] < step
-    or (row["step"] == step and (row["split"] == "train" or not training_only_at_last))
-  ]
-  path = workdir / "metrics.jsonl"
-  partial = path.with_name(f".{path.name}.{os.getpid()}")
-  partial.write_text("".join(json.dumps(r) + "\n" for r in rows))
-  partial.replace(path)
+  for file in (METRICS, PROBES):
+    rows = [
+      row
+      for row in read_metrics(workdir, file)
+      if row["step"] < step
+      or (row["step"] == step and not (training_only_at_last and row.get("split") in EVALUATED))
+    ]
+    path = workdir / file
+    if file == PROBES and not path.exists():
+      continue
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    partial.replace(path)
 
 
 def code_hash() -> str:

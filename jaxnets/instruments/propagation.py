@@ -1,5 +1,6 @@
 """How large signals and gradients are from layer to layer; at step 0, of the initial weights."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ def propagation(
   train: bool = False,
   key: jax.Array | None = None,
 ) -> dict[str, Flow]:
-  """{path of a layer: its sizes}, in the order of computing when not jitted.
+  """{path of a layer: its sizes}, in the order of computing.
 
   Glorot and Bengio 2010, section 4; He et al. 2015 (1502.01852), section 2.2: with ReLU and weights
   of variance 2 / fan-in the mean square stays, and sigmoid's derivative, 1/4 at most, shrinks the
@@ -42,14 +43,11 @@ def propagation(
 
   def total(params, nudges):
     output, layers = net.look(params, stats, images, train=train, key=key, nudges=nudges)
-    squares = {path: _mean_square(one.output) for path, one in layers.items()}
+    squares = OrderedDict((path, _mean_square(one.output)) for path, one in layers.items())
     return loss(output.logits), squares
-
-  order: list[str] = []
 
   def outputs():
     _, layers = net.look(params, stats, images, train=train, key=key)
-    order.extend(layers)
     return {path: one.output for path, one in layers.items()}
 
   nudges = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(outputs))
@@ -57,7 +55,9 @@ def propagation(
   (by_weights, by_outputs), squares = gradient(params, nudges)
   weights, none = layer_norms(by_weights), jnp.zeros(())
   outs = {path: jnp.linalg.norm(x.astype(jnp.float32).ravel()) for path, x in by_outputs.items()}
-  return {path: Flow(squares[path], outs[path], weights.get(path, none)) for path in order}
+  return OrderedDict(
+    (path, Flow(square, outs[path], weights.get(path, none))) for path, square in squares.items()
+  )
 
 
 def log_slope(values: jax.typing.ArrayLike | Sequence[Any] | Mapping[str, Any]) -> jax.Array:

@@ -55,9 +55,9 @@ class Net(NamedTuple):
     [batch, height, width, channels]; `key` drives dropout and is needed when `train` is True;
     `dropout` is a rate, which may be traced, in place of that of a net that has dropout.
   look: as apply, and nudges={} -> (Output, {path: Layer}) with what every layer gives, in the order
-    of computing; a path is that of the layer's parameters, "stage1/unit1/conv1", or "maps": what
-    a head with global average pooling averages. `nudges`, {path: array}, are added to the outputs
-    of layers: a gradient by them is one by the outputs.
+    of computing, jitted too; a path is that of the layer's parameters, "stage1/unit1/conv1", or
+    "maps": what a head with global average pooling averages. `nudges`, {path: array}, are added to
+    the outputs of layers: a gradient by them is one by the outputs.
   """
 
   name: str

@@ -3,6 +3,7 @@
 Nets say with `seen` where a layer is; nobody asks, nothing happens: the traced program is the same.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -45,11 +46,12 @@ class Place(nn.Module):
 
 def layers_of(collection: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Layer]:
   """{"stage1/unit1/conv1": what was seen there} of what Flax collected."""
+  found = OrderedDict()  # the dict whose order a jitted function keeps
   if OUTPUT in collection:
     (output,) = collection[OUTPUT]
     (response,) = collection.get(RESPONSE, (output,))
-    return {"/".join(path): Layer(response, output)}
-  found = {}
+    found["/".join(path)] = Layer(response, output)
+    return found
   for name, inner in collection.items():
     found |= layers_of(inner, (*path, name))
   return found

@@ -17,6 +17,7 @@ from jaxnets.errors import ConfigError
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
 from jaxnets.train.inputs import make_prepares
+from jaxnets.train.probes import make_probe
 from jaxnets.train.state import State, init_state
 from jaxnets.train.step import (
   Batch,
@@ -59,6 +60,7 @@ class Experiment(NamedTuple):
   step: Callable[..., Any]  # (state, batch, (key, recipe)) -> (state, metrics), on one device
   train_step: Callable[..., Any]  # the same, jitted and laid out over the mesh
   eval_step: Callable[..., Any]
+  probe: Callable[..., Any]  # (state, batch, (key, recipe)) -> what probes.jsonl says, jitted
   training: data.Source
   validation: data.Source | None  # None when nothing was carved out
   data_dir: str | None
@@ -125,6 +127,7 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
     parts_sharding=None if mapped else meshes.split_second(mesh),
   )  # fmt: skip
   train_step = shard_map_step(step, mesh) if mapped else jit_step(step, mesh)
+  probe = make_probe(net, prepare_training, make_step(tells_gradient=True), train.accumulation)
 
   everywhere = meshes.replicated(mesh)
   with kernels.assumed("definition"):
@@ -138,16 +141,17 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   return Experiment(
     config, recipe, digest(config), info, mesh, net, macs, steps, schedule, plateau, abstract,
     jax.jit(init, out_shardings=everywhere), make_step(), train_step,
-    jax.jit(make_eval_step(net, prepare_evaluation)), training, validation, data_dir,
+    jax.jit(make_eval_step(net, prepare_evaluation)), jax.jit(probe, out_shardings=everywhere),
+    training, validation, data_dir,
   )  # fmt: skip
 
 
 def make_recipe_step(
-  config: Config, net: nets.Net, schedule: optax.Schedule, prepare: Prepare, **layout
+  config: Config, net: nets.Net, schedule: optax.Schedule, prepare: Prepare, **more
 ) -> Callable[..., Any]:
   """(state, batch, (key, recipe)) -> (state, metrics): the train step of all configs of a program.
 
-  `layout` is what `make_train_step` says of devices.
+  `more` is what else `make_train_step` takes: of devices, and of what it tells.
   """
   train = config.train
 
@@ -156,7 +160,7 @@ def make_recipe_step(
     own = make_train_step(
       net, build_optimiser(config, schedule, recipe), prepare, accumulation=train.accumulation,
       label_smoothing=recipe.label_smoothing, dropout=recipe.dropout, ema=train.ema,
-      lr_scale=recipe.lr, **layout,
+      lr_scale=recipe.lr, **more,
     )  # fmt: skip
     return own(state, batch, key)
 

@@ -16,7 +16,7 @@ from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
 from jaxnets.errors import DivergedError
 from jaxnets.train import mesh as meshes
-from jaxnets.train import optim
+from jaxnets.train import optim, probes
 from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.evaluate import evaluate, protocol
 from jaxnets.train.experiment import Experiment, build, load
@@ -121,6 +121,9 @@ def train(
         if jax.process_index() == 0:
           runs.note(workdir, **seat.facts)
         since = time.monotonic()
+      if probes.is_due(experiment.config, step):
+        run = key, experiment.recipe
+        since += probes.write(workdir, experiment.probe, seat.state, batch, run, step)
       pending.append((yield batch))
       if len(pending) > ahead:
         jax.block_until_ready(pending[-ahead])

@@ -57,6 +57,7 @@ def make_train_step(
   lr_scale: Number = 1.0,
   parts_sharding: NamedSharding | None = None,
   axis: str | None = None,
+  tells_gradient: bool = False,
 ) -> TrainStep:
   """(state, batch, key) -> (state, metrics).
 
@@ -72,6 +73,7 @@ def make_train_step(
     lr_scale: factor on the optimiser's rate, beside that of the plateau.
     parts_sharding: layout of [part, image, ...] arrays, when the batch lies on several devices.
     axis: mapped axis to average over, when this function sees one device's images only.
+    tells_gradient: the metrics hold it too, as `gradient`.
 
   `key` belongs to the run; step and stream position are folded in. The metrics are the sums of
   `score.sums` with grad_norm, and `finite`: whether loss, gradient and the new state are.
@@ -124,7 +126,8 @@ def make_train_step(
     size = optax.tree.norm((params, stats))
     finite = jnp.isfinite(sums["loss"]) & jnp.isfinite(grad_norm) & jnp.isfinite(size)
     state = State(state.step + 1, params, stats, opt, average, state.plateau)
-    return state, sums | {"grad_norm": grad_norm, "finite": finite}
+    metrics = sums | {"grad_norm": grad_norm, "finite": finite}
+    return state, metrics | ({"gradient": grads} if tells_gradient else {})
 
   return train_step
 

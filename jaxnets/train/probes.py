@@ -1,0 +1,98 @@
+"""What happens in each layer while a net trains: probes.jsonl, one row per layer and probed step.
+
+A row at step s tells of the batch of that step and of the parameters before it. The step itself is
+taken as without a probe, which computes it once more beside it.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnets import runs
+from jaxnets.config import Config
+from jaxnets.instruments import activations
+from jaxnets.instruments.norms import layer_norms
+from jaxnets.nets import Net
+from jaxnets.train.state import State
+from jaxnets.train.step import Batch, Prepare
+
+
+def is_due(config: Config, step: int) -> bool:
+  """Whether the step numbered `step`, from 1, is probed: the first, and every so many."""
+  every = config.train.probe_every
+  return bool(every) and (step == 1 or step % every == 0)
+
+
+def make_probe(
+  net: Net, prepare: Prepare, step: Callable[..., Any], accumulation: int
+) -> Callable[..., dict[str, dict[str, jax.Array]]]:
+  """(state, batch, (key, recipe)) -> {layer: {what: number}}, layers in the order of computing.
+
+  Args:
+    net: the network.
+    prepare: augments and normalises a batch, as in training.
+    step: a train step that tells its gradient.
+    accumulation: parts of a batch; of so many the first one's activations are looked at.
+
+  After the layers come the other parameters, such as those of norms. All numbers are float32
+  scalars: gradient_norm, update_norm, weight_norm of what has parameters; zero_share of the
+  outputs, response_std before sum and activation of what gives outputs.
+  """
+
+  def probe(state: State, batch: Batch, run: Any) -> dict[str, dict[str, jax.Array]]:
+    key, recipe = run
+    after, metrics = step(state, batch, run)
+    trees = {
+      "gradient_norm": metrics["gradient"],
+      "update_norm": jax.tree.map(jnp.subtract, after.params, state.params),
+      "weight_norm": state.params,
+    }
+    norms = {what: layer_norms(tree) for what, tree in trees.items()}
+    # As in the step: the same images, and the same units dropped unless a batch comes in parts.
+    augment_key, dropout_key = jax.random.split(key)
+    images, _ = prepare(augment_key, batch)
+    _, layers = net.look(
+      state.params, state.stats, images[: len(images) // accumulation], train=True,
+      key=jax.random.fold_in(dropout_key, state.step), dropout=recipe.dropout,
+    )  # fmt: skip
+    rows = OrderedDict()
+    for layer, seen in layers.items():
+      rows[layer] = {
+        "zero_share": activations.zero_share(seen.output),
+        "response_std": activations.deviation(seen.response),
+      }
+    for layer in norms["weight_norm"]:
+      rows[layer] = rows.get(layer, {}) | {what: found[layer] for what, found in norms.items()}
+    return rows
+
+  return probe
+
+
+def write(
+  workdir: Path, probe: Callable[..., Any], state: State, batch: Batch, run: Any, step: int
+) -> float:
+  """Adds the rows of a step to probes.jsonl; returns the seconds that this took.
+
+  A number that a layer has not, or that is not finite, is null.
+  """
+  jax.block_until_ready(state)  # the steps before take their own time
+  start = time.monotonic()
+  found = jax.device_get(probe(state, batch, run))
+  if jax.process_index() == 0:
+    rows = [{"step": step, "layer": layer} | _finite(row) for layer, row in found.items()]
+    runs.append_metrics(workdir, *rows, file=runs.PROBES)
+  return time.monotonic() - start
+
+
+MEASURES = ("gradient_norm", "update_norm", "weight_norm", "zero_share", "response_std")
+
+
+def _finite(row: dict[str, Any]) -> dict[str, float | None]:
+  numbers = {what: float(row.get(what, math.nan)) for what in MEASURES}
+  return {what: x if math.isfinite(x) else None for what, x in numbers.items()}

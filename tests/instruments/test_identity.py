@@ -1,0 +1,132 @@
+"""Deeper nets by identity construction: the same logits, new layers that can learn."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnets import nets
+from jaxnets.errors import ConfigError
+from jaxnets.instruments.identity import deepen
+from tests.instruments.nets import drawn
+
+KEY = jax.random.key(7)
+SMALL = {"width": 0.25, "units": (1, 1, 1)}
+VGG = {"stem": "small", "width": 0.0625, "hidden": 16}
+
+
+def trained(name, side=8, **fields):
+  """A net whose statistics are not those of the start, as after training."""
+  net, params, stats, images = drawn(name, side, **fields)
+  draw = np.random.default_rng(0)
+  wander = jax.tree.map(lambda x: x + 0.1 * np.abs(draw.normal(size=x.shape)), (params, stats))
+  params, stats = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), wander)
+  return net, params, stats, images
+
+
+def logits(net, params, stats, images, train=False):
+  apply = jax.jit(lambda *given: net.apply(*given, train=train, key=KEY).logits)
+  return np.asarray(apply(params, stats, images))
+
+
+def deepened(name, fields, deeper_name, more, side=8):
+  net, params, stats, images = trained(name, side, **fields)
+  deeper = nets.build(deeper_name, classes=3, **fields | more)
+  new = deepen(net, deeper, params, stats, images, KEY)
+  fresh = jax.eval_shape(lambda key: deeper.init(key, (1, *images.shape[1:])), KEY)
+  assert jax.tree.map(jnp.shape, new) == jax.tree.map(jnp.shape, fresh)
+  return (net, params, stats), (deeper, *new), images
+
+
+@pytest.mark.parametrize(
+  "fields", [{}, {"norm": "none"}, {"norm": "group", "shortcut": "B"}, {"preactivation": True}]
+)
+def test_a_deeper_residual_net_has_the_same_logits_to_the_bit(fields):
+  more = {"units": (2, 3, 1)}
+  net, deeper, images = deepened("cifar_resnet20", SMALL | fields, "cifar_resnet20", more)
+  np.testing.assert_array_equal(logits(*deeper, images), logits(*net, images))
+  np.testing.assert_array_equal(logits(*deeper, images, True), logits(*net, images, True))
+
+
+@pytest.mark.parametrize(
+  ("name", "fields", "other", "more", "side"),
+  [
+    ("cifar_plain20", SMALL, "cifar_plain20", {"units": (2, 3, 2)}, 8),
+    ("cifar_plain20", SMALL | {"norm": "none"}, "cifar_plain20", {"units": (2, 3, 2)}, 8),
+    ("vgg11_bn", VGG, "vgg19_bn", {}, 16),
+    ("vgg11_lrn", VGG, "vgg11_lrn", {"units": (2, 1, 2, 3, 2)}, 8),
+    ("alexnet", {"stem": "small", "width": 0.0625, "hidden": 64}, "alexnet", {"depth": 10}, 16),
+    ("mlp", {"depth": 3, "hidden": 8, "norm": "batch"}, "mlp", {"depth": 6}, 4),
+  ],
+)
+def test_a_deeper_net_without_shortcuts_has_the_same_logits_within_a_millionth(
+  name, fields, other, more, side
+):
+  net, deeper, images = deepened(name, fields, other, more, side)
+  before = logits(*net, images)
+  assert np.ptp(before) > 1e-3  # or anything would do
+  np.testing.assert_allclose(logits(*deeper, images), before, atol=1e-6, rtol=2e-6)
+
+
+def test_in_training_a_new_layer_is_the_identity_on_a_batch_with_the_moments_it_was_made_for():
+  net, deeper, images = deepened("cifar_plain20", SMALL, "cifar_plain20", {"units": (2, 1, 1)})
+  x = deeper[0].look(*deeper[1:], images)[1]["stage1/unit1/conv2"].output
+  mean, std = x.mean((0, 1, 2)), x.std((0, 1, 2))
+  own = deeper[1]["stage1"]["unit2"]["norm1"]
+  np.testing.assert_allclose(own["bias"], mean, rtol=1e-4, atol=1e-6)
+  np.testing.assert_allclose(own["scale"], np.sqrt(std**2 + 1e-5), rtol=1e-4)
+  assert net[0].fields["units"] == (1, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_plain20"])
+def test_new_layers_learn(name):
+  _, (deeper, params, stats), images = deepened(name, SMALL, name, {"units": (1, 1, 2)})
+
+  def loss(params):
+    # Of one image: after batch norm, sums over a whole batch are the same whatever the kernels.
+    return deeper.apply(params, stats, images, train=True, key=KEY).logits[0, 0]
+
+  unit = jax.jit(jax.grad(loss))(params)["stage3"]["unit2"]
+  new = unit["norm2"]["scale"] if name == "cifar_resnet20" else unit["conv1"]["kernel"]
+  assert jnp.abs(new).max() > 1e-6
+
+
+@pytest.mark.parametrize(
+  ("shallow", "deep"), [("cifar_resnet20", "cifar_resnet56"), ("cifar_plain20", "cifar_plain56")]
+)
+def test_published_depths_continue_each_other(shallow, deep):
+  net, deeper = (nets.build(name, classes=3, width=0.0625) for name in (shallow, deep))
+  images = jnp.zeros((1, 8, 8, 3))
+
+  def start(net):
+    return jax.eval_shape(lambda key: net.init(key, images.shape), KEY)
+
+  def grow(params, stats):
+    return deepen(net, deeper, params, stats, images, KEY)
+
+  found = jax.eval_shape(grow, *start(net))
+  assert jax.tree.map(jnp.shape, found) == jax.tree.map(jnp.shape, start(deeper))
+
+
+@pytest.mark.parametrize(
+  ("name", "fields", "other", "more", "message"),
+  [
+    ("mlp", {"depth": 3, "hidden": 4}, "mlp", {"depth": 2}, "lacks layers of mlp .hidden2"),
+    ("mlp", {"depth": 3, "hidden": 4}, "mlp", {"depth": 4, "hidden": 5}, "net.hidden must be"),
+    ("mlp", {"depth": 3, "hidden": 4, "activation": "tanh"}, "mlp", {"depth": 4}, "on .=tanh"),
+    ("mlp", {"depth": 3, "hidden": 4, "norm": "group"}, "mlp", {"depth": 4}, "norm .=group"),
+    ("mlp", {"depth": 3, "hidden": 4}, "cifar_plain20", {}, "Use two nets of one of the families"),
+    ("cifar_resnet20_c", SMALL, "cifar_resnet20_c", {"units": (2, 1, 1)}, "shortcut .=C"),
+    ("cifar_plain20", SMALL | {"preactivation": True}, "cifar_plain20", {"units": (2, 1, 1)},
+     "net.preactivation rectifies"),
+    ("cifar_plain20", SMALL | {"unit": "bottleneck", "bottleneck": 2.0}, "cifar_plain20",
+     {"units": (2, 1, 1)}, "stage1/unit2/conv1 of cifar_plain20 has a kernel of 4 to 2 channels"),
+  ],
+)  # fmt: skip
+def test_what_cannot_be_the_identity_is_refused_by_name(name, fields, other, more, message):
+  net, params, stats, images = drawn(name, **fields)
+  kept = fields if other == name else {}
+  deeper = nets.build(other, classes=3, **kept | more)
+  with pytest.raises(ConfigError, match=message) as error:
+    deepen(net, deeper, params, stats, images, KEY)
+  assert str(error.value).count("\n") <= 1

@@ -153,7 +153,7 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
       f"the data of {workdir} are not those that it began with (fingerprint {old}, now {new})\n"
       "Use a new --workdir, or the --data_dir of before"
     )
-  now = {"time": _now(), "host": socket.gethostname(), "argv": sys.argv, "code": code_hash(),
+  start = {"time": now(), "host": socket.gethostname(), "argv": sys.argv, "code": code_hash(),
          "jaxnets": __version__, "python": sys.version.split()[0], **facts}  # fmt: skip
   write_json(workdir / "config.json", config)
   write_json(
@@ -161,9 +161,9 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
     {
       "schema": SCHEMA,
       "state": "running",
-      **{name: value for name, value in now.items() if name != "time"},
+      **{name: value for name, value in start.items() if name != "time"},
       "test_reads": before.get("test_reads", 0),
-      "starts": [*starts, now],
+      "starts": [*starts, start],
     },
   )
 
@@ -171,7 +171,7 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
 def end(workdir: Path, state: str, exit_code: int, error: str = "") -> None:
   """Notes how the run ended."""
   run = read_json(workdir / "run.json") or {"schema": SCHEMA}
-  run |= {"state": state, "exit": exit_code, "ended": _now(), "error": error}
+  run |= {"state": state, "exit": exit_code, "ended": now(), "error": error}
   write_json(workdir / "run.json", run)
 
 
@@ -206,6 +206,12 @@ def read_metrics(workdir: Path, file: str = METRICS) -> list[dict[str, Any]]:
     with contextlib.suppress(ValueError):
       rows.append(json.loads(line))
   return rows
+
+
+def own_seconds(run: Run) -> float:
+  """What a run took of its process: its time, or its share of that of a program with members."""
+  members = run.record.get("members") or {"count": 1}
+  return (run.seconds or 0.0) / members["count"]
 
 
 def speed(rows: Iterable[dict[str, Any]]) -> float | None:
@@ -293,5 +299,6 @@ def _lasted(start: dict[str, Any]) -> float:
   return end.timestamp() - begun.timestamp()
 
 
-def _now() -> str:
+def now() -> str:
+  """The time as run.json has it: UTC, whole seconds."""
   return datetime.now(UTC).isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ from jaxnets.claims.trained import CLAIMS
 from jaxnets.report import gallery, words
 from jaxnets.report.figures.contrast import Forest, Interval, Strip
 from jaxnets.report.gallery import Screen
-from jaxnets.runs import Run
+from jaxnets.runs import Run, own_seconds
 
 
 def make(
@@ -45,8 +45,8 @@ def make(
 def _facts(size: Size, runs: Sequence[Run]) -> list[tuple[str, str]]:
   """What stands at the top of the page."""
   states = Counter(run.state for run in runs)
-  seeds = sorted({run.config["seed"] for run in runs if run.config})
-  seconds = sum(run.seconds or 0.0 for run in runs)
+  seeds = sorted({run.config["seed"] for run in runs if "seed" in run.config})
+  seconds = sum(map(own_seconds, runs))
 
   def found(name: str) -> str:
     return ", ".join(sorted({str(run.record[name]) for run in runs if name in run.record}))
@@ -72,6 +72,8 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
     folders: of its runs, as links from the page.
   """
   study = claim.study(size)
+  every = {seed for arms in verdict.values.values() for own in arms.values() for seed in own}
+  seeds = ",".join(map(str, sorted(every)))
   note = [study.note] if study.note else []
   return Screen(
     id=claim.id,
@@ -87,7 +89,7 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
     notes=[*note, *said.tuned(study, verdict), *said.lost(verdict)],
     strips=list(_strips(verdict)),
     forests=list(_forests(verdict)),
-    command=f"python launch.py claims run {claim.id} --size={size} --workdir=DIR",
+    command=f"python launch.py claims run {claim.id} --size={size} --seeds={seeds} --workdir=DIR",
     folders=folders,
   )
 

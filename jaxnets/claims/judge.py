@@ -3,19 +3,28 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from jaxnets.claims.measures import Measure
 from jaxnets.claims.study import Contrast
 from jaxnets.runs import Run
 from jaxnets.sweep import statistics
 from jaxnets.sweep.statistics import Difference
 
-Word = Literal["supported", "refuted", "underpowered"]
+Word = Literal["supported", "refuted", "underpowered", "unfinished"]
 LEVEL = 0.95  # of all intervals of a claim together
 TUNED_BY = "validation_top1"
+ENDED = ("done", "diverged")
 
 # By the index of what is tried, by seed.
 Tried = Sequence[Mapping[int, Run]]
 # By measure, arm, seed.
 Values = dict[str, dict[str, dict[int, float]]]
+
+
+class Gap(NamedTuple):
+  """Why numbers of an arm decide nothing."""
+
+  word: Word
+  why: str
 
 
 class Finding(NamedTuple):
@@ -24,7 +33,7 @@ class Finding(NamedTuple):
   contrast: Contrast
   difference: Difference  # its interval holds for all contrasts of the claim together
   verdict: Word
-  why: str  # of an underpowered one
+  why: str  # of one that is neither supported nor refuted
 
 
 class Verdict(NamedTuple):
@@ -34,61 +43,88 @@ class Verdict(NamedTuple):
   findings: list[Finding]
   chosen: dict[str, int]  # of the arms that were tuned, which of what was tried
   values: Values
-  lost: list[Run]  # diverged, failed, or not finished
+  lost: dict[str, list[Run]]  # by arm: diverged, failed, or not finished
 
 
-def judge(contrasts: Sequence[Contrast], arms: Mapping[str, Tried]) -> Verdict:
+def judge(
+  contrasts: Sequence[Contrast], arms: Mapping[str, Tried], tuned_by: Measure | None = None
+) -> Verdict:
   """The verdict: supported where every contrast is, refuted where one is.
 
   A contrast is supported where the whole interval of the mean paired difference lies above what it
-  must exceed, refuted where it lies below, else the runs cannot tell. The intervals are widened so
-  that they hold together with probability LEVEL (Bonferroni).
+  must exceed, refuted where it lies below, else the runs cannot tell. Nor can they where a run of
+  either arm is not finished, or diverged: what is left of the seeds would be chosen by the result.
+  The intervals are widened so that they hold together with probability LEVEL (Bonferroni).
 
   Args:
     contrasts: of the claim.
     arms: the runs of each arm.
+    tuned_by: as in `Study`.
   """
-  chosen = {name: best(tried) for name, tried in arms.items()}
-  runs = {name: tried[chosen[name]] for name, tried in arms.items()}
+  chosen = {name: best(tried, tuned_by) for name, tried in arms.items()}
+  gaps = {name: gap for name, tried in arms.items() if (gap := gap_of(name, tried, chosen[name]))}
+  runs = {name: tried[chosen[name] or 0] for name, tried in arms.items()}
   values: Values = {}
+  bounds: dict[str, dict[str, int]] = {}
   for one in contrasts:
     known = values.setdefault(one.measure.name, {})
+    bound = bounds.setdefault(one.measure.name, {})
     for arm in (one.first, one.second):
-      known.setdefault(arm, _numbers(one, runs[arm]))
-  every = [run for tried in arms.values() for some in tried for run in some.values()]
-  lost = {run.folder: run for run in every if run.state != "done"}
-  tuned = {name: index for name, index in chosen.items() if len(arms[name]) > 1}
-  return weigh(contrasts, values)._replace(chosen=tuned, lost=list(lost.values()))
+      done = {seed: run for seed, run in sorted(runs[arm].items()) if run.state == "done"}
+      found = {seed: one.measure.of(run) for seed, run in done.items()}
+      known.setdefault(arm, {seed: v for seed, v in found.items() if v is not None})
+      bound.setdefault(arm, sum(one.measure.is_bound(run) for run in done.values()))
+  lost = {
+    name: [run for some in tried for run in some.values() if run.state != "done"]
+    for name, tried in arms.items()
+  }
+  tuned = {n: i for n, i in chosen.items() if i is not None and len(arms[n]) > 1}
+  verdict = weigh(contrasts, values, gaps, bounds)
+  return verdict._replace(chosen=tuned, lost={name: some for name, some in lost.items() if some})
 
 
-def weigh(contrasts: Sequence[Contrast], values: Values) -> Verdict:
-  """The verdict on numbers, as `judge` gives it on runs."""
-  level = 1 - (1 - LEVEL) / len(contrasts)
+def weigh(
+  contrasts: Sequence[Contrast],
+  values: Values,
+  gaps: Mapping[str, Gap] | None = None,
+  bounds: Mapping[str, Mapping[str, int]] | None = None,
+) -> Verdict:
+  """The verdict on numbers, as `judge` gives it on runs.
+
+  Args:
+    contrasts: of the claim.
+    values: of every measure and arm that they name.
+    gaps: arms whose numbers decide nothing.
+    bounds: how many numbers of a measure and an arm are the least that they may be.
+  """
+  measured = sum(not one.measure.exact for one in contrasts)
+  level = 1 - (1 - LEVEL) / max(1, measured)
   findings = []
   for one in contrasts:
-    known = values[one.measure.name]
-    difference = statistics.paired(known[one.first], known[one.second], level)
-    findings.append(decide(one, difference))
-  words = {finding.verdict for finding in findings}
-  word: Word = "underpowered"
-  if "refuted" in words:
-    word = "refuted"
-  elif words == {"supported"}:
-    word = "supported"
-  return Verdict(word, findings, {}, values, [])
+    known = values.get(one.measure.name, {})
+    difference = statistics.paired(known.get(one.first, {}), known.get(one.second, {}), level)
+    finding = decide(one, difference)
+    for arm in (one.second, one.first):
+      if gap := (gaps or {}).get(arm):
+        finding = finding._replace(verdict=gap.word, why=gap.why)
+    findings.append(_bounded(finding, (bounds or {}).get(one.measure.name, {})))
+  words = [finding.verdict for finding in findings]
+  word: Word = "supported" if set(words) == {"supported"} else "underpowered"
+  for worse in ("unfinished", "refuted"):
+    word = worse if worse in words else word
+  return Verdict(word, findings, {}, values, {})
 
 
 def decide(contrast: Contrast, difference: Difference) -> Finding:
-  """The finding of one contrast."""
+  """The finding of one contrast, from its numbers alone."""
+  if difference.n == 0:
+    return Finding(contrast, difference, "unfinished", "no common seeds that are done")
   if difference.low is None or difference.high is None:
-    why = "no common seeds that are done"
-    if difference.n == 1:
-      why = "one seed gives no verdict"
-    elif difference.n > 1:
-      why = "the differences have no spread, which allows no interval"
-      if contrast.measure.exact:
-        word = "supported" if (difference.mean or 0.0) > contrast.exceeds else "refuted"
-        return Finding(contrast, difference, word, "")
+    if difference.n > 1 and contrast.measure.exact:
+      word = "supported" if (difference.mean or 0.0) > contrast.exceeds else "refuted"
+      return Finding(contrast, difference, word, "")
+    why = "the differences have no spread, which allows no interval"
+    why = "one seed gives no verdict" if difference.n == 1 else why
     return Finding(contrast, difference, "underpowered", why)
   if difference.low > contrast.exceeds:
     return Finding(contrast, difference, "supported", "")
@@ -97,25 +133,55 @@ def decide(contrast: Contrast, difference: Difference) -> Finding:
   return Finding(contrast, difference, "underpowered", "the interval holds both")
 
 
-def best(tried: Tried) -> int:
-  """Which of what was tried for an arm has the best mean validation accuracy.
+def _bounded(finding: Finding, bounds: Mapping[str, int]) -> Finding:
+  """A difference whose parts are bounds is one too: it may be larger than found, or smaller."""
+  first, second = (bounds.get(arm, 0) for arm in (finding.contrast.first, finding.contrast.second))
+  if finding.verdict == "refuted" and second:
+    why = f"{finding.contrast.second} never got there in {second} runs, so the truth may be more"
+    return finding._replace(verdict="underpowered", why=why)
+  if finding.verdict == "supported" and first:
+    why = f"{finding.contrast.first} never got there in {first} runs, so the truth may be less"
+    return finding._replace(verdict="underpowered", why=why)
+  return finding
 
-  Only those count of which every run is done, if there is one; the test images are not asked.
+
+def best(tried: Tried, tuned_by: Measure | None = None) -> int | None:
+  """Which of what was tried for an arm counts; the test images are not asked.
+
+  That with the best mean, of those of which every run is done. None while a run of any has not
+  ended, and where none is done with every seed.
   """
+  runs = [run for some in tried for run in some.values()]
   if len(tried) == 1:
     return 0
-
-  def mean(some: Mapping[int, Run]) -> float:
-    found = [run.summary.get("metrics", {}).get(TUNED_BY) for run in some.values()]
-    if not found or None in found:
-      return -1.0
-    return sum(found) / len(found)
-
-  return max(range(len(tried)), key=lambda index: mean(tried[index]))
+  if not runs or any(run.state not in ENDED for run in runs):
+    return None
+  means = {index: _mean(some, tuned_by) for index, some in enumerate(tried)}
+  known = {index: mean for index, mean in means.items() if mean is not None}
+  return min(known, key=lambda index: known[index], default=None)
 
 
-def _numbers(contrast: Contrast, runs: Mapping[int, Run]) -> dict[int, float]:
-  found = {
-    seed: contrast.measure.of(run) for seed, run in sorted(runs.items()) if run.state == "done"
-  }
-  return {seed: value for seed, value in found.items() if value is not None}
+def gap_of(name: str, tried: Tried, chosen: int | None) -> Gap | None:
+  """Why the numbers of an arm decide nothing; None where they do."""
+  runs = [run for some in tried for run in some.values()]
+  left = sum(run.state not in ENDED for run in runs)
+  if left or not runs:
+    return Gap("unfinished", f"{left} of {len(runs)} runs of {name} are not done")
+  if chosen is None:
+    return Gap("underpowered", f"nothing that was tried for {name} is done with every seed")
+  own = tried[chosen].values()
+  diverged = sum(run.state == "diverged" for run in own)
+  if diverged:
+    return Gap("underpowered", f"{diverged} of {len(own)} runs of {name} diverged")
+  return None
+
+
+def _mean(runs: Mapping[int, Run], tuned_by: Measure | None) -> float | None:
+  """Mean of what an arm is tuned by, the lower the better; None where a run has none."""
+  if tuned_by is None:
+    found = [run.summary.get("metrics", {}).get(TUNED_BY) for run in runs.values()]
+    found = [None if value is None else -value for value in found]
+  else:
+    found = [tuned_by.of(run) for run in runs.values()]
+  known = [value for value in found if value is not None]
+  return sum(known) / len(known) if known and len(known) == len(found) else None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxnets.claims.judge import Values
 from jaxnets.claims.study import SIZES, Claim, Numbers, Overrides, Size, Study
-from jaxnets.config import Config
+from jaxnets.config import Config, changed, digest
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run, read_json, read_run, write_json
 from jaxnets.sweep import cells, folder
@@ -16,8 +16,15 @@ from jaxnets.sweep.cells import Cell, Solve
 NAME = "claims.json"
 SCHEMA = 1
 
-# By arm; for each of what is tried for it, hashes of cells by seed.
-Arms = dict[str, list[dict[int, str]]]
+
+class Choice(NamedTuple):
+  """Something that is tried for an arm."""
+
+  recipe: str  # hash of its config, whatever the seed
+  cells: dict[int, str]  # hashes by seed
+
+
+Arms = dict[str, list[Choice]]  # what is tried for each arm
 
 
 class Known(NamedTuple):
@@ -55,51 +62,46 @@ def plan(
     if not isinstance(study, Study):
       continue
     own = list(range(study.seeds)) if seeds is None else list(seeds)
-    resolved, solve = {}, make_solve(study.base)
-    for key, overrides in _overrides(study, own).items():
-      (cell,) = cells.resolve(study.base, [overrides], solve)
-      resolved[key] = found.setdefault(cell.hash, cell).hash
+    solve = make_solve(study.base)
+
+    def choice(overrides: Overrides, study=study, own=own, solve=solve) -> Choice:
+      made = cells.resolve(study.base, [overrides | {"seed": seed} for seed in own], solve)
+      hashes = [found.setdefault(cell.hash, cell).hash for cell in made]
+      recipe = digest(changed(made[0].config, {"seed": 0}))
+      return Choice(recipe, dict(zip(own, hashes, strict=True)))
+
     arms[claim.id] = {
-      name: [{seed: resolved[name, i, seed] for seed in own} for i in range(len(arm.tried))]
+      name: [choice(arm.overrides | tried) for tried in arm.tried]
       for name, arm in study.arms.items()
     }
   return Planned(list(found.values()), arms)
 
 
-def _overrides(study: Study, seeds: Sequence[int]) -> dict[tuple[str, int, int], Overrides]:
-  """By arm, number of what is tried, and seed."""
-  return {
-    (name, number, seed): arm.overrides | tried | {"seed": seed}
-    for name, arm in study.arms.items()
-    for number, tried in enumerate(arm.tried)
-    for seed in seeds
-  }
-
-
 def write(workdir: Path, size: Size, arms: Mapping[str, Arms]) -> None:
-  """Adds claims to claims.json; seeds that it knows of a claim stay, if its arms are the same."""
-  known = _read(workdir)
-  of_size = known.runs.setdefault(size, {})
-  for name, own in arms.items():
-    before = of_size.get(name, {})
-    of_size[name] = {arm: _union(before.get(arm, []), tried) for arm, tried in own.items()}
-  _write(workdir, known)
+  """Adds claims to claims.json; seeds that it knows stay where the recipe is the same."""
+  with folder.locked(workdir):
+    known = _read(workdir)
+    of_size = known.runs.setdefault(size, {})
+    for name, own in arms.items():
+      before = of_size.get(name, {})
+      of_size[name] = {arm: _union(before.get(arm, []), tried) for arm, tried in own.items()}
+    _write(workdir, known)
 
 
 def write_trial(workdir: Path, size: Size, name: str, seed: int, numbers: Numbers) -> None:
   """Adds what a trial measured with a seed to claims.json."""
-  known = _read(workdir)
-  values = known.trials.setdefault(size, {}).setdefault(name, {})
-  for measure, arms in numbers.items():
-    for arm, value in arms.items():
-      values.setdefault(measure, {}).setdefault(arm, {})[seed] = value
-  _write(workdir, known)
+  with folder.locked(workdir):
+    known = _read(workdir)
+    values = known.trials.setdefault(size, {}).setdefault(name, {})
+    for measure, arms in numbers.items():
+      for arm, value in arms.items():
+        values.setdefault(measure, {}).setdefault(arm, {})[seed] = value
+    _write(workdir, known)
 
 
-def _union(before: list[dict[int, str]], now: list[dict[int, str]]) -> list[dict[int, str]]:
-  if len(before) != len(now):
-    return now
-  return [old | new for old, new in zip(before, now, strict=True)]
+def _union(before: list[Choice], now: list[Choice]) -> list[Choice]:
+  old = {one.recipe: one.cells for one in before}
+  return [one._replace(cells=old.get(one.recipe, {}) | one.cells) for one in now]
 
 
 def read(workdir: Path, size: Size) -> dict[str, Arms]:
@@ -146,11 +148,14 @@ def _read(workdir: Path) -> Known:
     raise ConfigError(
       f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}"
     )
-  return Known(_with_seeds(values["runs"]), _with_seeds(values["trials"]))
+  runs, trials = _with_seeds(values["runs"]), _with_seeds(values["trials"])
+  for claims in runs.values():
+    for arms in claims.values():
+      arms |= {arm: [Choice(*one) for one in tried] for arm, tried in arms.items()}
+  return Known(runs, trials)
 
 
 def _write(workdir: Path, known: Known) -> None:
-  workdir.mkdir(parents=True, exist_ok=True)
   write_json(workdir / NAME, {"schema": SCHEMA, **known._asdict()})
 
 
@@ -172,7 +177,7 @@ def runs_of(
     arm: [
       {
         seed: _run(workdir, places[cell])
-        for seed, cell in one.items()
+        for seed, cell in one.cells.items()
         if seeds is None or seed in seeds
       }
       for one in tried

@@ -15,6 +15,7 @@ class Measure(NamedTuple):
   of: Callable[[Run], float | None]  # None where the run has no such number
   unit: str  # of differences: "points" of percent, or "times" for logarithms
   exact: bool = False  # whether it is counted, not measured: the same for every seed
+  is_bound: Callable[[Run], bool] = lambda run: False  # whether it is the least that it may be
 
   @property
   def logarithmic(self) -> bool:
@@ -41,20 +42,36 @@ TEST_ERROR = Measure("test error", _error("test_top1"), "points")
 
 
 def steps_to(error: float) -> Measure:
-  """Steps until the training error, over the rows of metrics, is at most `error` (percent).
+  """Steps until the training error, over `log_every` steps at a time, is at most `error` (percent).
 
   The logarithm, so that a difference is a ratio. A run that never gets there counts as its whole
-  length: the least that it may be.
+  length, the least that it may be; `is_bound` says so.
   """
 
   def of(run: Run) -> float | None:
-    rows = [row for row in runs.read_metrics(run.folder) if row["split"] == "train"]
-    if not rows or not run.summary:
-      return None
-    reached = (row["step"] for row in rows if 100 * (1 - row["top1"]) <= error)
-    return math.log(next(reached, run.summary["step"]))
+    return math.log(_first(run, error) or run.summary["step"]) if run.summary else None
 
-  return Measure(f"steps to {error:g} % training error", of, "times")
+  def is_bound(run: Run) -> bool:
+    return bool(run.summary) and _first(run, error) is None
+
+  return Measure(f"steps to {error:g} % training error", of, "times", is_bound=is_bound)
+
+
+def _first(run: Run, error: float) -> int | None:
+  """The step at which the training error was low enough; None for never.
+
+  Rows are put together as if nothing but `log_every` had ended one, however the run was evaluated,
+  saved or stopped on its way.
+  """
+  every = run.config["train"]["log_every"]
+  sums: dict[int, tuple[float, int]] = {}
+  for row in runs.read_metrics(run.folder):
+    if row["split"] == "train":
+      end = -(-row["step"] // every) * every
+      right, count = sums.get(end, (0.0, 0))
+      sums[end] = right + row["top1"] * row["count"], count + row["count"]
+  reached = (end for end, (right, n) in sorted(sums.items()) if 100 * (1 - right / n) <= error)
+  return next(reached, None)
 
 
 def _log_cost(name: str) -> Callable[[Run], float | None]:

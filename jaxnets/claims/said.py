@@ -23,23 +23,25 @@ def finding(one: Finding) -> str:
 
 
 def tuned(study: Study | Trial, verdict: Verdict) -> list[str]:
-  """ "relu: optim.lr=0.03, chosen on validation images of 3"; one for each arm that was tuned."""
+  """ "relu: optim.lr=0.03, of 3 that were tried, by validation accuracy"; one an arm."""
   lines = []
   if not isinstance(study, Study):
     return lines
+  by = study.tuned_by.name if study.tuned_by else "validation accuracy"
   for arm, number in verdict.chosen.items():
     tried = study.arms[arm].tried
     values = ", ".join(f"{key}={value}" for key, value in tried[number].items())
-    lines.append(f"{arm}: {values}, of {len(tried)} that were tried, on validation images")
+    lines.append(f"{arm}: {values}, of {len(tried)} that were tried, by {by}")
   return lines
 
 
 def lost(verdict: Verdict) -> list[str]:
-  """ "not done: 2 diverged"; runs that count in no number."""
-  if not verdict.lost:
-    return []
-  states = Counter(run.state for run in verdict.lost)
-  return [f"not done: {', '.join(f'{n} {state}' for state, n in states.items())}"]
+  """ "without: 2 diverged"; runs that count in no number, by arm."""
+  lines = []
+  for arm, runs in verdict.lost.items():
+    states = Counter(run.state for run in runs)
+    lines.append(f"{arm}: {', '.join(f'{n} {state}' for state, n in states.items())}")
+  return lines
 
 
 def rows(name: str, verdict: Verdict) -> Iterator[dict[str, Any]]:
@@ -60,5 +62,5 @@ def rows(name: str, verdict: Verdict) -> Iterator[dict[str, Any]]:
       "low": difference.low,
       "high": difference.high,
       "n": difference.n,
-      "lost": len(verdict.lost),
+      "lost": sum(map(len, verdict.lost.values())),
     }

@@ -17,9 +17,7 @@ class Arm(NamedTuple):
   """One side of comparisons: a net and its recipe."""
 
   overrides: Overrides
-  # What is tried of the recipe for this arm alone; that with the best mean validation accuracy
-  # counts.
-  tried: tuple[Overrides, ...] = ({},)
+  tried: tuple[Overrides, ...] = ({},)  # of the recipe, for this arm alone; the best counts
 
 
 class Contrast(NamedTuple):
@@ -40,6 +38,8 @@ class Study(NamedTuple):
   contrasts: tuple[Contrast, ...]
   seeds: int = 5
   note: str = ""  # what this size cannot show
+  # What is tried counts by its least mean in this; by mean validation accuracy when None.
+  tuned_by: Measure | None = None
 
 
 # By the name of a measure, by arm.

@@ -13,12 +13,13 @@ def run(values: flags.FlagValues) -> int:
   """Runs one cell in this process, or those whose hashes come on standard input."""
   from jaxnets.cli.train import prepare_process, show_result
   from jaxnets.config import from_json
+  from jaxnets.runs import now
   from jaxnets.sweep import folder, worker
 
   if not values.workdir:
     raise ConfigError("--workdir is missing: the folder of the sweep")
   sweep = folder.read(Path(values.workdir).absolute())
-  manner = worker.Manner(values.data_dir, said_to, trackers(values), values.retry_failed)
+  manner = worker.Manner(values.data_dir, said_to, trackers(values), values.retry_failed, now())
   if values.worker:
     started = []
 
@@ -34,7 +35,7 @@ def run(values: flags.FlagValues) -> int:
         if values.probe:
           from jaxnets.sweep.preflight import probe_cell
 
-          found = probe_cell(first, values.data_dir, values.probe, values.members)._asdict()
+          found = probe_cell(first, values.data_dir, values.probe, int(values.members))._asdict()
         else:
           found = {}
           worker.run_cell(sweep, rows[0], manner)

@@ -32,6 +32,9 @@ from jaxnets.errors import ConfigError, DataError, did_you_mean
 
 log = logging.getLogger("jaxnets")
 
+# Flags that say how cells are run.
+RUNNING = ("dry_run", "probe", "jobs", "members", "retry_failed", "fail_fast", "max_hours", "shard",
+           "track")  # fmt: skip
 COLUMNS = 100  # where text is wrapped on wider terminals
 
 
@@ -52,6 +55,12 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
     what = f'there is no claims "{got}".{did_you_mean(got, kinds)}' if got else "which claims?"
     raise ConfigError(f"{what}\nThere are: {', '.join(f'claims {kind}' for kind in kinds)}")
   kind, *rest = arguments
+  if kind not in ("run", "measure"):
+    vain = [name for name in RUNNING if values[name].present]
+    if vain:
+      raise ConfigError(
+        f"claims {kind} runs nothing\nLeave out {', '.join(f'--{n}' for n in vain)}"
+      )
   if kind in ("static", "list") and rest:
     raise ConfigError(f'claims {kind} takes no "{rest[0]}"\nAll: python launch.py claims {kind}')
   return kinds[kind](values, rest)
@@ -167,9 +176,14 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   """Prints the verdicts on the claims that were run in a folder, and writes the gallery."""
   from jaxnets.claims import ledger, said
   from jaxnets.claims.judge import judge, weigh
+  from jaxnets.claims.study import Study
   from jaxnets.claims.trained import CLAIMS
 
-  (workdir,) = reading.folders(values, names, "claims report")
+  workdir, *more = reading.folders(values, names, "claims report")
+  if more:
+    raise ConfigError("claims report takes one folder\nSeeds of several are several reports")
+  if not workdir.is_dir():
+    raise ConfigError(f"there is no folder {workdir}\nIt is the --workdir of claims run")
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
   verdicts, runs = {}, {}
   known, trials = ledger.read(workdir, values.size), ledger.read_trials(workdir, values.size)
@@ -179,8 +193,12 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
       numbers = ledger.of_seeds(trials[name], seeds)
       verdicts[name] = weigh(CLAIMS[name].study(values.size).contrasts, numbers)
     elif name in known:
+      study = CLAIMS[name].study(values.size)
       runs[name] = ledger.runs_of(workdir, known[name], seeds)
-      verdicts[name] = judge(CLAIMS[name].study(values.size).contrasts, runs[name])
+      if isinstance(study, Study) and runs[name].keys() == study.arms.keys():
+        verdicts[name] = judge(study.contrasts, runs[name], study.tuned_by)
+      else:
+        log.warning("%s has other arms by now: run it again", name)
   if values.format != "text":
     table.show([row for n, v in verdicts.items() for row in said.rows(n, v)], values.format)
     return 0

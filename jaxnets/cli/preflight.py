@@ -71,12 +71,11 @@ def probe(
   With --members also as many members as it will have. Nothing is written into `workdir`.
   """
   from jaxnets.cli.cell import passed_on
-  from jaxnets.sweep import dispatch, preflight
-  from jaxnets.sweep.plan import Timing
+  from jaxnets.sweep import dispatch, plan, preflight
 
   first = {row["program"]: row for row in reversed(rows)}
   first = {program: first[program] for program in dict.fromkeys(r["program"] for r in rows)}
-  sizes = sizes_of(rows, values.members, share)
+  sizes = sizes_of(rows, plan.parse(values.members)[0], share)
   log.info("timing %d programs ...", len(first))
   found = {}
   for size in sorted(set(sizes.values())):
@@ -92,7 +91,7 @@ def probe(
         log.warning("%s could not be timed: %s", outcome.row["folder"], outcome.error)
         continue
       one = preflight.Probe(**(outcome.facts or {}))
-      timing = Timing(*one.members) if one.members else None
+      timing = plan.Timing(*one.members) if one.members else None
       found[outcome.row["program"]] = one._replace(members=timing)
   return found
 
@@ -100,27 +99,34 @@ def probe(
 def plans_of(
   values: flags.FlagValues, workdir: Path, rows: Sequence[Any], share: Any
 ) -> dict[str, Any]:
-  """The plans of the programs that are faster with several members, with --members; says all.
+  """The plans of the programs that are run with several members, with --members; says all.
 
-  A program that was timed before in this folder is not timed again.
+  What was decided for a program in this folder before stays.
   """
   from jaxnets.sweep import plan
 
+  most, form = plan.parse(values.members)
   known = plan.read(workdir, values.members)
-  sizes = sizes_of(rows, values.members, share)
+  sizes = sizes_of(rows, most, share)
   new = [row for row in rows if row["program"] not in known and sizes[row["program"]] > 1]
-  if new:
+  if new and form:
+    named = {row["program"]: plan.Plan(form, sizes[row["program"]]) for row in new}
+    known = plan.write(workdir, values.members, named)
+  elif new:
     probes = probe(values, workdir, new, share, PROBE_STEPS)
     timings = {program: one.members for program, one in probes.items() if one.members}
-    plan.write(workdir, values.members, timings)
-    known |= timings
+    known = plan.write(workdir, values.members, timings)
   plans = {}
   for program in dict.fromkeys(row["program"] for row in rows):
     if program in known:
-      cells = sum(row["program"] == program for row in rows)
-      log.info("program %s, %d cells: %s", program[:8], cells, plan.describe(known[program]))
-      if chosen := plan.choose(known[program]):
-        plans[program] = chosen
+      cells, found = sum(row["program"] == program for row in rows), known[program]
+      if isinstance(found, plan.Plan):
+        plans[program], said = found, f"{found.count} members by {found.form}, as named"
+      else:
+        said = plan.describe(found)
+        if chosen := plan.choose(found):
+          plans[program] = chosen
+      log.info("program %s, %d cells: %s", program[:8], cells, said)
   return plans
 
 

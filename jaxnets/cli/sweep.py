@@ -29,7 +29,8 @@ from jaxnets.experiment import question_of, sweep_of
 
 log = logging.getLogger("jaxnets")
 
-DECLARING = ("grid", "seeds", "shard", "dry_run", "max_hours", "fail_fast")  # not of one cell
+# Not of one cell.
+DECLARING = ("grid", "seeds", "shard", "dry_run", "max_hours", "fail_fast", "jobs")
 FAILED = 5  # exit code of a sweep with cells that failed or diverged
 
 
@@ -54,8 +55,8 @@ def define_running(values: flags.FlagValues) -> None:
                        lower_bound=5, flag_values=values)  # fmt: skip
   flags.DEFINE_integer("jobs", None, "cells at a time; else one a GPU, or one a core",
                        lower_bound=1, flag_values=values)  # fmt: skip
-  flags.DEFINE_integer("members", 1, "up to so many cells in one program, where that is faster",
-                       lower_bound=1, flag_values=values)  # fmt: skip
+  flags.DEFINE_string("members", "1", "up to so many cells in one program, where that is faster; "
+                      "8:scan: in that form, untimed", flag_values=values)  # fmt: skip
   flags.DEFINE_bool("retry_failed", False, "run failed and diverged cells again",
                     flag_values=values)  # fmt: skip
   flags.DEFINE_bool("fail_fast", False, "stop at the first cell that fails", flag_values=values)
@@ -182,7 +183,7 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -
   from jaxnets import runs
   from jaxnets.cli import preflight
   from jaxnets.cli.cell import passed_on
-  from jaxnets.sweep import dispatch, folder, shares
+  from jaxnets.sweep import dispatch, folder, plan, shares
 
   sweep = folder.read(workdir)
   rows = [row for row in sweep.cells if row["hash"] in hashes]
@@ -193,13 +194,14 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -
     if state in again or state not in ("done", "failed", "diverged"):
       left.append(row)
   received: list[int] = []
+  many = plan.parse(values.members)[0] > 1
   share = shares.divide(values.jobs, values.threads, len(left)) if left else None
   settings = dispatch.Settings(
     workdir=workdir, flags=passed_on(values),
     environments=share.environments if share else [],
     seconds=3600 * values.max_hours if values.max_hours is not None else float("inf"),
     stopped=lambda: bool(received),
-    plans=preflight.plans_of(values, workdir, left, share) if values.members > 1 and left else {},
+    plans=preflight.plans_of(values, workdir, left, share) if many and left else {},
   )  # fmt: skip
   before = {s: signal.signal(s, lambda number, frame: _note(received, number))
             for s in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip

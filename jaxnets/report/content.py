@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from jaxnets.report import axes, verdict, words
 from jaxnets.report.verdict import DepthChange, Verdict
-from jaxnets.runs import Run, read_metrics
+from jaxnets.runs import Run, own_seconds, read_metrics
 from jaxnets.sweep import aggregate, folder, statistics
 from jaxnets.sweep.aggregate import Compared, Group
 from jaxnets.sweep.folder import Sweep
@@ -194,7 +194,7 @@ def environments(content: Content) -> list[dict[str, Any]]:
 
 def total_seconds(content: Content) -> float:
   """Wall time of all starts of all runs, as far as it is known; of those that failed too."""
-  return sum(run.seconds for run in content.source.runs if run.seconds is not None)
+  return sum(map(own_seconds, content.source.runs))
 
 
 def _code_notes(runs: Sequence[Run]) -> list[str]:

@@ -14,7 +14,14 @@ from jaxnets.sweep.statistics import Difference, Summary
 
 SEED = "seed"
 # Fields that say how a run was watched, not what it was.
-UNSEEN = ("train.log_every", "train.checkpoint_every", "train.keep", "data.workers", "eval.batch")
+UNSEEN = (
+  "train.log_every",
+  "train.probe_every",
+  "train.checkpoint_every",
+  "train.keep",
+  "data.workers",
+  "eval.batch",
+)
 FOLLOWED = "eval.every"  # by the learning rate, with optim.schedule=plateau; else unseen too
 RATES = ("top1", "top5")  # metrics that are shares of images
 
@@ -198,11 +205,14 @@ def cost(one: Group, name: str) -> int | None:
 def speeds(one: Group, read: Callable[[Run], list[dict[str, Any]]]) -> list[float]:
   """Images per second of the group's runs that are done, as `runs.speed`, of those that logged any.
 
+  Members of a program are left out: their rows hold the evaluations and checkpoints of the others.
+
   Args:
     one: the group.
     read: gives a run's rows of metrics.
   """
-  found = [speed(read(run)) for run in one.runs if run.state == "done"]
+  alone = [run for run in one.runs if run.state == "done" and not run.record.get("members")]
+  found = [speed(read(run)) for run in alone]
   return [value for value in found if value is not None]
 
 

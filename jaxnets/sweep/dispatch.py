@@ -83,11 +83,14 @@ def run(rows: Sequence[Row], settings: Settings, executor: Executor) -> Iterator
         return
       time.sleep(PAUSE)
       for row in list(elsewhere):
-        found = runs.read_run(settings.workdir / row["folder"])
+        place = settings.workdir / row["folder"]
+        if runs.is_locked(place):
+          continue
+        found = runs.read_run(place)
         if found.state in ("done", "diverged", "failed"):
           elsewhere.remove(row)
           yield Outcome(row, found.state, found.error, found.seconds or 0.0)
-        elif not runs.is_locked(found.folder):
+        else:
           elsewhere.remove(row)
           rows = [*rows, row]
     if rows and elsewhere:  # those still elsewhere come back as such
@@ -169,20 +172,34 @@ class Task(NamedTuple):
 def take(waiting: list[Row], index: int, settings: Settings, apart: set[str]) -> Task:
   """Takes the cell at `index` from those that wait, with others that shall run beside it.
 
-  One that is left over runs alone, unless it began as a member: so it keeps its bits.
+  A cell goes on as it began, and so to the same bits: alone, or as one of so many members. One that
+  is left over begins alone.
   """
   row = waiting.pop(index)
   plan = settings.plans.get(row["program"])
-  if plan is None or row["hash"] in apart:
+  if plan is None or not _may_join(row, plan, settings, apart):
     return Task([row], None, time.monotonic())
-  beside = [r for r in waiting if r["program"] == row["program"] and r["hash"] not in apart]
-  rows = [row, *beside[: plan.count - 1]]
-  for other in rows[1:]:
-    waiting.remove(other)
-  if len(rows) == 1:
-    began = runs.read_run(settings.workdir / row["folder"]).record.get("members")
-    plan = plan if began else None
+  rows = [row]
+  for other in list(waiting):
+    if len(rows) == plan.count:
+      break
+    if other["program"] == row["program"] and _may_join(other, plan, settings, apart):
+      waiting.remove(other)
+      rows.append(other)
+  if len(rows) == 1 and not _record(row, settings).get("members"):
+    plan = None
   return Task(rows, plan, time.monotonic())
+
+
+def _may_join(row: Row, plan: Plan, settings: Settings, apart: set[str]) -> bool:
+  """Whether a cell can be a member: it has not begun, or it began as one of the same program."""
+  record = _record(row, settings)
+  began = "starts" in record
+  return row["hash"] not in apart and (not began or record.get("members") == plan._asdict())
+
+
+def _record(row: Row, settings: Settings) -> dict[str, Any]:
+  return runs.read_json(settings.workdir / row["folder"] / "run.json") or {}
 
 
 def _separate(rows: Sequence[Row], why: str, waiting: list[Row], apart: set[str]) -> None:

@@ -37,7 +37,7 @@ def write(workdir: Path, spec: str, question: str, base: Config, cells: Sequence
 
   A cell that an earlier command named otherwise keeps its folder: finished cells never run twice.
   """
-  with _locked(workdir):
+  with locked(workdir):
     kept = {row["hash"]: row for row in read(workdir).cells} if is_sweep(workdir) else {}
     ours = {
       cell.hash: {
@@ -104,8 +104,8 @@ def is_sweep(workdir: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(workdir: Path) -> Iterator[None]:
-  """Makes the folder, and waits for other commands that write sweep.json.
+def locked(workdir: Path) -> Iterator[None]:
+  """Makes the folder, and waits for other commands that write what all its cells share.
 
   Raises:
     ConfigError: it cannot be written.

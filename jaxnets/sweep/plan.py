@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxnets.errors import ConfigError
 from jaxnets.runs import read_json, write_json
+from jaxnets.sweep import folder
 
 NAME = "members.json"
+FORMS = ("vmap", "scan", "devices")  # of `train.members`
 WORTH = 1.05  # times as fast as separate runs: less is within what timings wander
 
 
@@ -68,14 +71,39 @@ def describe(timing: Timing) -> str:
   return f"{how} (times as fast as separate runs, {timing.count} members: {forms})"
 
 
-def read(workdir: Path, most: int) -> dict[str, Timing]:
-  """What was timed for the sweep's programs before, with so many members allowed."""
+def parse(text: str) -> tuple[int, str]:
+  """How many members "8" or "8:scan" allows, and the form that it names; "" for none.
+
+  Raises:
+    ConfigError: neither.
+  """
+  number, _, form = text.partition(":")
+  if not number.isdecimal() or int(number) < 1 or (form not in FORMS and ":" in text):
+    raise ConfigError(
+      f"--members={text} must be a number, 8, or a number and a form, 8:scan\n"
+      f"Forms: {', '.join(FORMS)}"
+    )
+  return int(number), form
+
+
+def read(workdir: Path, asked: str) -> dict[str, Plan | Timing]:
+  """By program, what was decided before for the same --members: a named plan, or a timing."""
   known = read_json(workdir / NAME) or {}
-  return {program: Timing(**row["timing"]) for program, row in known.items() if row["most"] == most}
+  return {
+    program: Plan(**row["plan"]) if "plan" in row else Timing(**row["timing"])
+    for program, row in known.get(asked, {}).items()
+  }
 
 
-def write(workdir: Path, most: int, timings: Mapping[str, Timing]) -> None:
-  """Adds what was timed to what is known."""
-  known: dict[str, Any] = read_json(workdir / NAME) or {}
-  rows = {program: {"most": most, "timing": one._asdict()} for program, one in timings.items()}
-  write_json(workdir / NAME, known | rows)
+def write(
+  workdir: Path, asked: str, decided: Mapping[str, Plan | Timing]
+) -> dict[str, Plan | Timing]:
+  """Adds what was decided; what is known of the same programs stays. Returns all that is known."""
+  with folder.locked(workdir):
+    known: dict[str, Any] = read_json(workdir / NAME) or {}
+    rows = {
+      program: {"plan" if isinstance(one, Plan) else "timing": one._asdict()}
+      for program, one in decided.items()
+    }
+    write_json(workdir / NAME, known | {asked: rows | known.get(asked, {})})
+  return read(workdir, asked)

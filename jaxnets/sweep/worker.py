@@ -33,7 +33,8 @@ class Manner(NamedTuple):
   # Sends the log to a file.
   said_to: Callable[[Path], contextlib.AbstractContextManager[None]]
   track: Sequence[str] = ()  # trackers that are told too
-  again: bool = False  # whether a cell that failed or diverged before is run once more
+  again: bool = False  # whether a cell that failed or diverged before `since` is run once more
+  since: str = "9999"  # as times are in run.json
 
 
 class ElsewhereError(Exception):
@@ -67,9 +68,11 @@ def run_cells(
   What a cell would raise alone is yielded in place of its summary; an `ApartError` where the
   program itself failed.
   """
-  with contextlib.ExitStack() as held:
-    left, members = [], []
+  with contextlib.ExitStack() as every:
+    waiting: dict[int, tuple[Row, contextlib.ExitStack]] = {}
+    members = []
     for row in rows:
+      held = every.enter_context(contextlib.ExitStack())
       try:
         config, workdir, summary = _hold(sweep, row, manner, held)
       except Exception as error:
@@ -80,17 +83,19 @@ def run_cells(
         continue
       own = contextvars.copy_context()
       own.run(held.enter_context, manner.said_to(workdir / "log.txt"))
-      left.append(row)
+      waiting[len(members)] = row, held
       members.append(Member(config, workdir, own))
-    waiting = dict(enumerate(left))
     try:
       for number, result in fit_together(
         members, plan.form, plan.count, manner.data_dir, manner.track
       ):
-        yield waiting.pop(number), result
+        row, held = waiting.pop(number)
+        held.close()
+        yield row, result
     except Exception as error:
       log.debug("traceback", exc_info=error)
-      for row in waiting.values():
+      for row, held in waiting.values():
+        held.close()
         yield row, ApartError(str(error) or type(error).__name__)
 
 
@@ -112,7 +117,8 @@ def _hold(
     raise
   summary = finished(workdir, config)
   before = runs.read_run(workdir)
-  if before.state in ("failed", "diverged") and not manner.again:  # in another command meanwhile
+  again = manner.again and before.record.get("ended", "") < manner.since
+  if before.state in ("failed", "diverged") and not again:  # in another command meanwhile
     raise DivergedError(before.error) if before.state == "diverged" else JaxnetsError(before.error)
   return config, workdir, summary
 

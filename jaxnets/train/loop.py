@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import jax
 
-from jaxnets import kernels, nets, runs
+from jaxnets import runs
 from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
@@ -22,6 +21,7 @@ from jaxnets.train.evaluate import evaluate, protocol
 from jaxnets.train.experiment import Experiment, build, load
 from jaxnets.train.interrupt import Stopped, interruptible, stop
 from jaxnets.train.members import Course, Seat, Start, alone
+from jaxnets.train.notes import announce, changed_axes, facts, note_form, note_other_kernels
 from jaxnets.train.progress import reporter
 from jaxnets.train.state import State, digest
 from jaxnets.train.step import Batch
@@ -75,7 +75,8 @@ def course(
   before = runs.read_json(workdir / "run.json") or {}
   if first:
     note_other_kernels(before)
-    runs.begin(workdir, to_json(config), facts(experiment))
+    form = {"members": before.get("members")}  # as it went on, until it is known how it goes on
+    runs.begin(workdir, to_json(config), facts(experiment) | form)
   announce(experiment)
   init_key, step_key = jax.random.split(jax.random.key(config.seed))
   with contextlib.closing(Checkpoints(workdir / "checkpoints", config.train.keep)) as checkpoints:
@@ -91,7 +92,6 @@ def course(
       seat = Seat(state)
       if int(state.step) < experiment.steps:
         seat = yield from train(experiment, state, step_key, workdir, checkpoints, stopped, record)
-        note_other_members(before, seat.facts)
       return summarise(experiment, seat.state, workdir, stopped, record)
 
 
@@ -119,7 +119,7 @@ def train(
       if step == start + 1:
         seat = yield Start(experiment, state, (key, experiment.recipe), batch)
         if jax.process_index() == 0:
-          runs.note(workdir, **seat.facts)
+          note_form(workdir, seat.facts, resumed=start > 0)
         since = time.monotonic()
       if probes.is_due(experiment.config, step):
         run = key, experiment.recipe
@@ -289,60 +289,3 @@ def last_training(workdir: Path, steps: int) -> dict[str, float | int]:
     for name in ("loss", "top1")
   }
   return {**means, "train_count": count}
-
-
-def announce(experiment: Experiment) -> None:
-  """Says what is about to run."""
-  info, net, size = experiment.info, experiment.net, experiment.config.data.image_size
-  params = sum(x.size for x in jax.tree.leaves(experiment.abstract.params))
-  if info.test_split != "test":
-    log.info("the stored split %s of %s plays the test role", info.test_split, info.name)
-  axes = ", ".join(f"{axis}={value}" for axis, value in changed_axes(net).items())
-  name = f"{net.name} ({axes})" if axes else net.name
-  macs, images = experiment.macs / 1e6, experiment.config.train.batch
-  log.info(
-    f"{name} on {info.name} {size}x{size}: {params:,} parameters, {macs:,.1f} M MACs/image | "
-    f"{experiment.steps} steps of {images} images"
-  )
-
-
-def note_other_kernels(before: dict[str, Any]) -> None:
-  """Says when a run goes on with other kernels than its record has: not the same to the bit."""
-  old, new = before.get("kernels"), kernels.describe()
-  if old is not None and old != new:
-    log.warning(
-      "this run had the kernels %s and goes on with %s: the same up to rounding, not to the bit; "
-      "--kernels=%s goes on as before",
-      old, new, old.split()[0],
-    )  # fmt: skip
-
-
-def note_other_members(before: dict[str, Any], facts: dict[str, Any]) -> None:
-  """Says when a run goes on alone that was a member of a program, or the other way round."""
-  if before and before.get("members") != facts.get("members"):
-    log.warning(
-      "this run was %s and goes on as %s: the same up to rounding, not to the bit",
-      *(f"one of {m['count']} members ({m['form']})" if (m := x.get("members")) else "one alone"
-        for x in (before, facts)),
-    )  # fmt: skip
-
-
-def changed_axes(net: nets.Net) -> dict[str, Any]:
-  """The axes in which a net differs from the published one of its name."""
-  published = nets.axes(net.name)
-  return {axis: value for axis, value in net.fields.items() if value != published[axis]}
-
-
-def facts(experiment: Experiment) -> dict[str, Any]:
-  """What run.json says of a start besides what every run has."""
-  devices = jax.devices()
-  return {
-    "jax": jax.__version__,
-    "devices": f"{len(devices)} x {devices[0].device_kind}",
-    "kernels": kernels.describe(),
-    "threads": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
-    "hosts": jax.process_count(),
-    "steps": experiment.steps,
-    "data_dir": None if experiment.data_dir is None else str(Path(experiment.data_dir).absolute()),
-    "data_fingerprint": experiment.info.fingerprint,
-  }

@@ -74,8 +74,8 @@ def together(
 ) -> Iterator[tuple[int, dict[str, Any] | Exception]]:
   """Drives runs of one program as members of one that steps `count` at once.
 
-  A member that ends, well or not, leaves its place to a copy of another, whose results are dropped:
-  the program stays the same, and so do the bits of those that go on.
+  The place of a member that has ended, well or not, computes on, on another's batches, and what it
+  gives is dropped: the program stays the same, and so do the bits of those that go on.
 
   Args:
     courses: no more than `count`.

@@ -95,6 +95,9 @@ def test_every_format_holds_every_sentence(rows, capsys):
     (("run", "C99"), "claims list"),
     (("run", "C15"), "--workdir"),
     (("report",), "claims report"),
+    (("report", "a", "b"), "takes one folder"),
+    (("report", "nowhere"), "there is no folder nowhere"),
+    (("report", ".", "--dry_run"), "Leave out --dry_run"),
   ],
 )
 def test_other_words_are_refused_in_two_lines(words, said, capsys):

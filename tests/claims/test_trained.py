@@ -27,7 +27,7 @@ def run(error=0.1, validation=0.5, state="done", folder="x", **summary):
   """A run with a test error."""
   metrics = {"test_top1": 1 - error, "train_top1": 1 - error / 2, "validation_top1": validation}
   done = {"metrics": metrics, "step": 100} | summary if state == "done" else {}
-  return Run(Path(folder), state, "", None, {}, done, {})
+  return Run(Path(folder), state, "", None, {"train": {"log_every": 10}}, done, {})
 
 
 def arm(*errors, **more):
@@ -99,11 +99,83 @@ def test_what_is_tried_is_chosen_on_validation_images_not_on_test_images():
   verdict = judge.judge([WORSE], arms)
   assert verdict.chosen == {"b": 1}
   assert verdict.word == "supported"
-  del bad_on_test[0][0]  # a seed that has not run
-  bad_on_test[0][0] = run(state="diverged", folder="gone")
-  verdict = judge.judge([WORSE], {"a": arm(0.1, 0.12, 0.11), "b": [*good_on_test, *bad_on_test]})
-  assert verdict.chosen == {"b": 0}
-  assert [lost.state for lost in verdict.lost] == ["diverged"]
+
+
+def test_what_is_tried_may_be_chosen_by_another_measure():
+  tried = [*arm(0.4, 0.41, 0.4, validation=0.9), *arm(0.0, 0.01, 0.0, validation=0.2)]
+  verdict = judge.judge([WORSE], {"a": arm(0.1, 0.12, 0.11), "b": tried}, TEST_ERROR)
+  assert verdict.chosen == {"b": 1}
+  assert verdict.word == "refuted"
+
+
+def with_states(errors, *states, **more):
+  """An arm with runs that are not done: None for one that is."""
+  (runs,) = arm(*errors, **more)
+  for seed, state in enumerate(states):
+    if state:
+      runs[seed] = run(state=state, folder=f"{state}{seed}")
+  return [runs]
+
+
+@pytest.mark.parametrize(("which", "seed"), [("a", 4), ("b", 0)])
+@pytest.mark.parametrize(
+  ("state", "word", "why"),
+  [
+    ("diverged", "underpowered", "1 of 5 runs of {} diverged"),
+    ("failed", "unfinished", "1 of 5 runs of {} are not done"),
+    ("waiting", "unfinished", "1 of 5 runs of {} are not done"),
+    ("interrupted", "unfinished", "1 of 5 runs of {} are not done"),
+  ],
+)
+def test_runs_that_are_left_out_would_be_chosen_by_the_result(which, seed, state, word, why):
+  errors = {"a": (0.1, 0.11, 0.12, 0.1, 0.11), "b": (0.2, 0.22, 0.21, 0.2, 0.24)}
+  arms = {name: arm(*own) for name, own in errors.items()}
+  assert judge.judge([WORSE], arms).word == "supported"
+  states = [state if i == seed else None for i in range(5)]
+  verdict = judge.judge([WORSE], arms | {which: with_states(errors[which], *states)})
+  assert verdict.word == word
+  assert verdict.findings[0].why == why.format(which)
+  assert said.lost(verdict) == [f"{which}: 1 {state}"]
+
+
+def test_nothing_counts_as_chosen_until_all_that_is_tried_has_ended():
+  full, a = arm(0.2, 0.21, 0.23), arm(0.1, 0.12, 0.11)
+  waiting = with_states((0.0, 0.0, 0.0), "waiting", "waiting", "waiting")
+  verdict = judge.judge([WORSE], {"a": a, "b": [*full, *waiting]})
+  assert (verdict.word, verdict.chosen) == ("unfinished", {})
+  broken = with_states((0.0, 0.0, 0.0), "diverged")
+  verdict = judge.judge([WORSE], {"a": a, "b": [*broken, *full]})
+  assert (verdict.word, verdict.chosen) == ("supported", {"b": 1})
+  verdict = judge.judge([WORSE], {"a": a, "b": [*broken, *broken]})
+  assert verdict.word == "underpowered"
+  assert "nothing that was tried for b" in verdict.findings[0].why
+
+
+def test_what_never_got_there_refutes_nothing_by_having_ended_early(tmp_path):
+  def reaching(*steps):
+    runs = {}
+    for seed, step in enumerate(steps):
+      place = tmp_path / f"{steps}{seed}"
+      place.mkdir(exist_ok=True)
+      rows = [{"step": s, "split": "train", "top1": float(s >= step), "count": 10}
+              for s in range(10, 101, 10)]  # fmt: skip
+      (place / "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+      runs[seed] = run(folder=place)
+    return [runs]
+
+  never, fast, slow = 1000, reaching(30, 40, 30, 40), reaching(80, 90, 90, 80)
+  thrice = Contrast("b takes three times as long", "a", "b", steps_to(20), math.log(3))
+  verdict = judge.judge([thrice], {"a": slow, "b": fast})
+  assert verdict.word == "refuted"
+  censored = {"a": reaching(50, 60, 50, 60), "b": reaching(never, never, 100, 100)}
+  verdict = judge.judge([thrice], censored)  # 100 / 55 at least, and who knows how much more
+  assert verdict.word == "underpowered"
+  assert "b never got there in 2 runs" in verdict.findings[0].why
+  sooner = thrice._replace(exceeds=0.0)
+  assert judge.judge([sooner], censored).word == "supported"
+  turned = {"a": censored["b"], "b": censored["a"]}
+  assert judge.judge([sooner], turned).word == "refuted"
+  assert judge.judge([sooner._replace(exceeds=-math.log(3))], turned).word == "underpowered"
 
 
 def test_counted_numbers_need_no_spread():
@@ -116,16 +188,32 @@ def test_counted_numbers_need_no_spread():
   assert (same.word, same.findings[0].why[:15]) == ("underpowered", "the differences")
 
 
-def test_steps_to_an_error_are_those_of_the_first_row_that_has_it(tmp_path):
-  rows = [(10, "train", 0.5), (20, "train", 0.7), (20, "validation", 0.9), (30, "train", 0.8),
-          (40, "train", 0.6)]  # fmt: skip
-  lines = [json.dumps({"step": s, "split": k, "top1": a}) for s, k, a in rows]
+def written(tmp_path, rows):
+  lines = [
+    json.dumps({"step": s, "split": k, "top1": top1, "count": count}) for s, k, top1, count in rows
+  ]
   (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
-  one = run(folder=tmp_path)
+  return run(folder=tmp_path)
+
+
+def test_steps_to_an_error_are_those_of_the_first_row_that_has_it(tmp_path):
+  rows = [(10, "train", 0.5, 9), (20, "train", 0.7, 9), (20, "validation", 0.9, 9),
+          (30, "train", 0.8, 9), (40, "train", 0.6, 9)]  # fmt: skip
+  one = written(tmp_path, rows)
   assert steps_to(20.1).of(one) == pytest.approx(math.log(30))
   assert steps_to(30.1).of(one) == pytest.approx(math.log(20))
   assert steps_to(1).of(one) == pytest.approx(math.log(100))  # never: all of its steps
+  assert steps_to(1).is_bound(one)
+  assert not steps_to(20.1).is_bound(one)
   assert steps_to(20).say(math.log(2), math.log(3)) == "2 to 3 times"
+
+
+def test_a_run_that_was_stopped_on_its_way_takes_as_many_steps(tmp_path):
+  rows = [(10, "train", 0.5, 100), (17, "train", 0.6, 70), (18, "train", 1.0, 10),
+          (20, "train", 0.9, 20), (30, "train", 0.95, 100)]  # fmt: skip
+  # Steps 11 to 20 together: 0.7.
+  assert steps_to(20).of(written(tmp_path, rows)) == pytest.approx(math.log(30))
+  assert steps_to(30.1).of(written(tmp_path, rows)) == pytest.approx(math.log(20))
 
 
 STUDIES = [
@@ -165,16 +253,41 @@ def test_a_run_that_several_claims_need_is_one_cell():
   assert planned.arms["C15"]["plain-56"] == planned.arms["C16"]["plain-56"]
 
 
-def test_the_ledger_keeps_seeds_and_sizes_and_forgets_other_arms(tmp_path):
-  ledger.write(tmp_path, "cpu", {"C1": {"a": [{0: "x"}], "b": [{0: "y"}]}})
-  ledger.write(tmp_path, "cpu", {"C1": {"a": [{1: "z"}], "b": [{0: "y"}, {0: "w"}]}})
-  ledger.write(tmp_path, "gpu", {"C1": {"a": [{0: "g"}]}})
+def choice(recipe, **cells):
+  return ledger.Choice(recipe, {int(seed[1:]): cell for seed, cell in cells.items()})
+
+
+def test_the_ledger_keeps_seeds_of_the_same_recipe_and_forgets_those_of_another(tmp_path):
+  ledger.write(tmp_path, "cpu", {"C1": {"a": [choice("r", s0="x")], "b": [choice("q", s0="y")]}})
+  ledger.write(tmp_path, "cpu", {"C1": {"a": [choice("r", s1="z")], "b": [choice("p", s1="w")]}})
+  ledger.write(tmp_path, "gpu", {"C1": {"a": [choice("r", s0="g")]}})
   assert ledger.read(tmp_path, "cpu") == {
-    "C1": {"a": [{0: "x", 1: "z"}], "b": [{0: "y"}, {0: "w"}]}
+    "C1": {"a": [choice("r", s0="x", s1="z")], "b": [choice("p", s1="w")]}
   }
   assert ledger.sizes(tmp_path) == ["cpu", "gpu"]
   with pytest.raises(ConfigError, match="holds no claims of size pod"):
     ledger.read(tmp_path, "pod")
+
+
+def test_a_recipe_is_the_same_whatever_the_seed_and_another_with_another_rate():
+  def recipes(name, seeds):
+    planned = ledger.plan([CLAIMS[name]], "cpu", seeds, lambda base: lambda *given: {})
+    return [one.recipe for tried in planned.arms[name].values() for one in tried]
+
+  assert recipes("C3", [0, 1]) == recipes("C3", [5])
+  assert len(set(recipes("C3", [0]))) == 9
+
+
+def test_commands_at_once_lose_no_claim(tmp_path):
+  lines = (
+    "import sys; from pathlib import Path; from jaxnets.claims import ledger\n"
+    "for n in range(5):\n"
+    "  ledger.write(Path(sys.argv[1]), 'cpu', {f'{sys.argv[2]}{n}': {'a': []}})"
+  )
+  some = [subprocess.Popen([sys.executable, "-c", lines, str(tmp_path), name], cwd=ROOT)
+          for name in "XYZ"]  # fmt: skip
+  assert [process.wait() for process in some] == [0, 0, 0]
+  assert len(ledger.read(tmp_path, "cpu")) == 15
 
 
 def test_what_trials_measured_is_kept_by_seed(tmp_path):
@@ -226,4 +339,6 @@ def test_a_claim_runs_and_is_reported_without_jax(tmp_path):
     "sys.exit('jax' in sys.modules)"
   )
   assert subprocess.run([sys.executable, "-c", lines], cwd=ROOT, stdout=-3).returncode == 0
-  assert "underpowered" in command("report", str(tmp_path), "--seeds=0")
+  assert "one seed gives no verdict" in " ".join(
+    command("report", str(tmp_path), "--seeds=0").split()
+  )

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from jaxnets import config, runs
+from jaxnets.errors import ConfigError
 from jaxnets.sweep import dispatch, folder, plan
 from jaxnets.sweep.plan import Plan, Timing
+from jaxnets.train import members
 from tests.sweep import sweeping
 from tests.sweep.test_dispatch import SPEC, digests, start, states, sweep, wait_for
 
@@ -45,40 +47,66 @@ def test_the_fastest_form_is_chosen_where_it_is_worth_it():
   )
 
 
-def test_what_was_timed_is_known_for_as_many_members_only(tmp_path):
-  plan.write(tmp_path, 4, {"p": FASTER})
-  plan.write(tmp_path, 4, {"q": FASTER})
-  assert plan.read(tmp_path, 4) == {"p": FASTER, "q": FASTER}
-  assert plan.read(tmp_path, 2) == {}
+def test_what_was_decided_stays_for_as_many_members_only(tmp_path):
+  plan.write(tmp_path, "4", {"p": FASTER})
+  assert plan.write(tmp_path, "4", {"p": Plan("vmap", 2), "q": FASTER}) == {
+    "p": FASTER, "q": FASTER,
+  }  # fmt: skip
+  plan.write(tmp_path, "2:vmap", {"p": Plan("vmap", 2)})
+  assert plan.read(tmp_path, "4") == {"p": FASTER, "q": FASTER}
+  assert plan.read(tmp_path, "2:vmap") == {"p": Plan("vmap", 2)}
+  assert plan.read(tmp_path, "2") == {}
 
 
-def test_cells_are_taken_with_others_of_their_program(tmp_path):
+@pytest.mark.parametrize("text", ["0", "-1", "many", "4:", "4:map", "4:scan:vmap", ""])
+def test_members_are_a_number_and_perhaps_a_form(text):
+  assert plan.parse("8") == (8, "")
+  assert plan.parse("4:devices") == (4, "devices")
+  with pytest.raises(ConfigError, match="8:scan"):
+    plan.parse(text)
+
+
+def test_the_forms_that_can_be_named_are_those_that_there_are():
+  assert plan.FORMS == (members.VMAP, members.SCAN, members.DEVICES)
+
+
+ONE_OF_THREE = {"form": "vmap", "count": 3}
+
+
+@pytest.mark.parametrize(
+  ("begun", "apart", "first", "planned"),
+  [
+    ({}, (), ["0", "2", "4"], True),
+    ({"2": None}, (), ["0", "4", "6"], True),  # it began alone, and goes on alone
+    ({"2": {"form": "scan", "count": 3}}, (), ["0", "4", "6"], True),  # or in another program
+    ({"2": ONE_OF_THREE}, (), ["0", "2", "4"], True),
+    ({"0": None}, (), ["0"], False),
+    ({}, ("0",), ["0"], False),
+    ({}, ("2", "4", "6", "8"), ["0"], False),  # one that is left over
+    ({"0": ONE_OF_THREE}, ("2", "4", "6", "8"), ["0"], True),  # but as it began
+  ],
+)
+def test_cells_go_on_as_they_began_and_begin_with_others(begun, apart, first, planned, tmp_path):
   rows = [{"hash": str(i), "program": "pq"[i % 2], "folder": str(i)} for i in range(9)]
+  for cell, form in begun.items():
+    (tmp_path / cell).mkdir()
+    record = {"schema": 1, "starts": [{}], "members": form}
+    (tmp_path / cell / "run.json").write_text(json.dumps(record))
   settings = dispatch.Settings(tmp_path, [{}], plans={"p": Plan("vmap", 3)})
   waiting = list(rows)
-
-  def taken(index, apart=frozenset()):
-    task = dispatch.take(waiting, index, settings, set(apart))
-    return [row["hash"] for row in task.rows], task.plan
-
-  assert taken(0) == (["0", "2", "4"], Plan("vmap", 3))
-  assert taken(0) == (["1"], None)  # its program has no plan
-  last = [row["hash"] for row in waiting].index("8")
-  assert taken(last, {"6"}) == (["8"], None)  # "6" must run alone, and so "8" does
-  waiting = [rows[0]]
-  (tmp_path / "0").mkdir()
-  (tmp_path / "0" / "run.json").write_text(json.dumps({"schema": 1, "members": {}}))
-  assert taken(0) == (["0"], None)
-  waiting = [rows[0]]
-  (tmp_path / "0" / "run.json").write_text(json.dumps({"schema": 1, "members": {"count": 3}}))
-  assert taken(0) == (["0"], Plan("vmap", 3))  # as it began
+  task = dispatch.take(waiting, 0, settings, set(apart))
+  assert [row["hash"] for row in task.rows] == first
+  assert task.plan == (Plan("vmap", 3) if planned else None)
+  assert [row["hash"] for row in waiting] == [r["hash"] for r in rows if r["hash"] not in first]
+  task = dispatch.take(waiting, [r["program"] for r in waiting].index("q"), settings, set())
+  assert (len(task.rows), task.plan) == (1, None)  # its program has no plan
 
 
 def knowing(workdir, arg=""):
   """The folder of a sweep that found members faster; none of its cells has begun."""
   workdir.mkdir(exist_ok=True)
   c = sweeping.get_config(arg)
-  plan.write(workdir, 4, {config.digest(config.program(c)): FASTER})
+  plan.write(workdir, "4", {config.digest(config.program(c)): FASTER})
   return workdir
 
 
@@ -120,6 +148,14 @@ def test_killed_members_go_on_to_the_same_bits(tmp_path):
   whole = knowing(tmp_path / "whole", "members")
   assert sweep(whole, *flags, spec=spec)[0] == 0
   assert digests(workdir) == digests(whole)
+
+
+def test_a_form_that_is_named_is_taken_untimed(tmp_path):
+  code, _, err = sweep(tmp_path, "--members=2:vmap", "--jobs=1")
+  assert code == 0, err
+  assert "2 members by vmap, as named" in err
+  assert "timing" not in err
+  assert members_of(tmp_path) == [{"form": "vmap", "count": 2}] * 4
 
 
 def test_members_whose_worker_is_killed_go_on_alone(tmp_path):

@@ -105,15 +105,40 @@ def test_a_member_that_diverges_leaves_the_others_as_they_are(together, tmp_path
   assert found[1]["params_sha256"] == results[1]["params_sha256"]
 
 
-def test_a_run_that_goes_on_alone_says_that_it_was_a_member(together, tmp_path, caplog):
-  form, folders, _ = together
-  before = runs.read_json(folders[0] / "run.json")
-  loop.note_other_members(before, {"compile": {}})
-  assert f"one of 4 members ({form}) and goes on as one alone" in caplog.text
-  caplog.clear()
-  loop.note_other_members(before, {"members": {"form": form, "count": 4}})
-  loop.note_other_members({}, {"members": {"form": form, "count": 4}})
-  assert caplog.text == ""
+def after(steps):
+  """What says after so many steps that a signal came."""
+  asked = []
+  return lambda: (asked.append(1), 15 if len(asked) == steps else 0)[1]
+
+
+def test_a_run_that_goes_on_in_another_form_says_so_when_it_does(tmp_path, caplog):
+  folder, c = tmp_path / "one", CONFIGS[1]
+
+  def words():
+    text = caplog.text
+    caplog.clear()
+    return [part.split(":")[0] for part in text.split("this run was ")[1:]]
+
+  run_together([c], [folder], members.SCAN, 4, after(2))
+  run_together([c], [folder], members.SCAN, 4, after(1))
+  assert words() == []
+  with pytest.raises(StoppedError):
+    members.alone(loop.course(c, folder, after(1)))
+  assert words() == ["one of 4 members (scan) and goes on as one alone"]
+  with pytest.raises(StoppedError):
+    members.alone(loop.course(c, folder, after(1)))
+  assert words() == []
+  run_together([c], [folder], members.SCAN, 4)
+  assert words() == ["one alone and goes on as one of 4 members (scan)"]
+
+
+def test_a_run_that_is_killed_while_it_compiles_is_known_for_what_it_was(monkeypatch, tmp_path):
+  folder, c = tmp_path / "one", CONFIGS[1]
+  run_together([c], [folder], members.SCAN, 4, after(2))
+  course = loop.course(c, folder, lambda: 0)
+  next(course)  # it has begun, and asks for its first step
+  assert runs.read_json(folder / "run.json")["members"] == {"form": "scan", "count": 4}
+  course.close()
 
 
 def test_a_common_program_that_fails_closes_the_runs(monkeypatch, tmp_path):

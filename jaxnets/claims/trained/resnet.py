@@ -1,10 +1,10 @@
 """What is told of residual nets, and of plain ones that are as deep."""
 
-import math
+import itertools
 
 from jaxnets.claims.measures import TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.papers import RESNET
-from jaxnets.claims.recipes import recipe
+from jaxnets.claims.recipes import coarse, recipe
 from jaxnets.claims.study import Arm, Claim, Contrast, Size, Study
 
 
@@ -63,11 +63,11 @@ def _reversal(size: Size) -> Study:
 def _convergence(size: Size) -> Study:
   low, _ = _depths(size)
   measure = steps_to(60 if size == "pod" else 20)
-  says = f"residual-{low} gets to {measure.name[9:]} in a tenth fewer steps"
+  says = f"residual-{low} gets to {measure.name[9:]} in fewer steps"
   return Study(
     _base(size),
     _nets(size, low),
-    (Contrast(says, f"residual-{low}", f"plain-{low}", measure, math.log(1 / 0.9)),),
+    (Contrast(says, f"residual-{low}", f"plain-{low}", measure),),
   )
 
 
@@ -76,7 +76,7 @@ def _shortcuts(size: Size) -> Study:
   own = _nets(size, _depths(size)[1])[plain].overrides
   shape = {"net.name": "resnet34_a"} if size == "pod" else {"net.depth": own["net.depth"]}
   options = {f"option {o}": Arm(shape | {"net.shortcut": o}) for o in ("A", "B", "C")}
-  pairs = (("A", "B"), ("B", "A"), ("B", "C"), ("C", "B"))
+  pairs = itertools.permutations("ABC", 2)
   near = (
     Contrast(
       f"{second} is at most half a point better than {first}",
@@ -84,8 +84,11 @@ def _shortcuts(size: Size) -> Study:
     )
     for first, second in pairs
   )  # fmt: skip
-  far = Contrast("option A is better than the plain net", "option A", plain, TEST_ERROR)
-  return Study(_base(size), {plain: Arm(own)} | options, (*near, far))
+  far = (
+    Contrast(f"option {o} is better than the plain net", f"option {o}", plain, TEST_ERROR)
+    for o in "ABC"
+  )
+  return Study(_base(size), {plain: Arm(own)} | options, (*near, *far), note=coarse(size))
 
 
 CLAIMS = (
@@ -105,7 +108,8 @@ CLAIMS = (
     "Residual nets reverse the degradation",
     f"{RESNET}, section 4.2, table 6",
     "With shortcuts of no parameters 56 layers train better than 20, and test better.",
-    "Shortcuts lower the training and the test error of the deep net.",
+    "Shortcuts lower the training and the test error of the deep net; at the larger sizes it is "
+    "better than the shallow residual net, too.",
     "CIFAR-10: test error 6.97 % with 56 layers, 8.75 % with 20; ImageNet, 34 layers: -3.51 points "
     "against the plain net (table 2)",
     _reversal,
@@ -115,7 +119,7 @@ CLAIMS = (
     "At a depth that both can train, residual nets converge faster",
     f"{RESNET}, section 4.1",
     "The 18-layer nets are about equally accurate, but the residual one converges faster.",
-    "The residual net needs at least a tenth fewer steps to a given training error.",
+    "The residual net needs fewer steps to a given training error.",
     "no number in the paper; figure 4",
     _convergence,
   ),

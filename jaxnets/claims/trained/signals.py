@@ -24,6 +24,7 @@ def _shrinkage(depth: int, seed: int) -> Numbers:
   from jaxnets.instruments.propagation import log_slope, propagation
 
   source = data.load("digits", "train", validation=0.1, image_size=8)
+  assert source.images is not None
   images = jnp.asarray(source.images[:IMAGES], jnp.float32) / 127.5 - 1.0
   labels = jnp.asarray(source.labels[:IMAGES])
 

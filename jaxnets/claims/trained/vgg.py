@@ -1,8 +1,10 @@
 """What is told of VGG: small kernels in stacks, depth, and the heads that came after."""
 
+import math
+
 from jaxnets.claims.measures import MACS, PARAMS, TEST_ERROR, steps_to
 from jaxnets.claims.papers import GOOGLENET, VGG
-from jaxnets.claims.recipes import recipe
+from jaxnets.claims.recipes import coarse, recipe
 from jaxnets.claims.study import Arm, Claim, Contrast, Size, Study
 from jaxnets.config import Config
 
@@ -56,14 +58,16 @@ def _head(size: Size) -> Study:
     arms,
     (
       Contrast("four fifths of the parameters go", "global average", "fully connected", PARAMS,
-               1.6094),
+               math.log(5)),
       Contrast("at most 0.3 points of accuracy go", "global average", "fully connected",
                TEST_ERROR, -0.3),
     ),
+    note=coarse(size),
   )  # fmt: skip
 
 
 def _norm(size: Size) -> Study:
+  measure = steps_to(60 if size == "pod" else 20)
   rates = ({"optim.lr": 0.01}, {"optim.lr": 0.03}, {"optim.lr": 0.1})
   arms = {
     "without": Arm({"net.norm": "none"} | _stacks(size, 2), rates),
@@ -74,7 +78,7 @@ def _norm(size: Size) -> Study:
     arms,
     (
       Contrast("a net with batch norm is better", "with", "without", TEST_ERROR),
-      Contrast("it reaches 20 % training error in fewer steps", "with", "without", steps_to(20)),
+      Contrast(f"it reaches {measure.name[9:]} in fewer steps", "with", "without", measure),
     ),
   )
 
@@ -90,6 +94,7 @@ def _depth(size: Size) -> Study:
       Contrast("a third is at most 0.3 points better", "2 a stage", "3 a stage", TEST_ERROR, -0.3),
       Contrast("and costs more", "2 a stage", "3 a stage", MACS),
     ),
+    note=coarse(size),
   )  # fmt: skip
 
 
@@ -119,8 +124,8 @@ CLAIMS = (
     "Batch normalisation makes VGG train faster and better",
     "Ioffe and Szegedy 2015; torchvision's published weights",
     "The paper does not train VGG; torchvision's nets gain 1.35 to 1.84 points of top-1 accuracy.",
-    "With the rate tuned for each, the net with batch norm has the lower test error, and reaches "
-    "20 % training error in fewer steps.",
+    "With the rate tuned for the accuracy of each, the net with batch norm has the lower test "
+    "error, and reaches a given training error in fewer steps.",
     "ImageNet: 1.35, 1.66, 1.77, 1.84 points for 11, 13, 16, 19 layers",
     _norm,
   ),

@@ -1,13 +1,14 @@
 """The folder of a page: what may be written there, and writing it."""
 
 import importlib.util
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from jaxnets.errors import ConfigError, DataError
+from jaxnets.runs import read_json, write_json
 
 PAGE = "index.html"
+LISTED = "files.json"  # what was written there, so that nothing else is taken away
 EXTRA = ("matplotlib", "jinja2")
 
 
@@ -21,23 +22,25 @@ def check(out: Path) -> None:
   for name in EXTRA:
     if importlib.util.find_spec(name) is None:
       raise DataError(f'the report needs {name}, not installed here\npip install "jaxnets[report]"')
-  if out.exists() and not (out.is_dir() and ((out / PAGE).exists() or not any(out.iterdir()))):
+  if out.exists() and not (out.is_dir() and ((out / LISTED).exists() or not any(out.iterdir()))):
     raise ConfigError(f"--out={out} holds other things\nGive a folder that is not there yet")
 
 
 def write(out: Path, files: Mapping[str, bytes]) -> Path:
-  """Writes the files, by their paths, in folders that then hold nothing else; the page.
+  """Writes the files, by their paths, in place of those of an earlier page; the page.
 
   Raises:
     ConfigError: `out` cannot be written.
   """
   try:
-    for part in ("figures", "tables", "data"):
-      shutil.rmtree(out / part, ignore_errors=True)
+    for name in read_json(out / LISTED) or []:
+      if (out / name).resolve().is_relative_to(out.resolve()):
+        (out / name).unlink(missing_ok=True)
     for name, data in files.items():
       path = out / name
       path.parent.mkdir(parents=True, exist_ok=True)
       path.write_bytes(data)
+    write_json(out / LISTED, sorted(files))
   except OSError as error:
     raise ConfigError(f"cannot write to --out={out}: {error.strerror}") from error
   return out / PAGE

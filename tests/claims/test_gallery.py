@@ -47,6 +47,6 @@ def test_the_page_says_what_the_runs_say(tmp_path):
 def test_the_same_runs_give_the_same_bytes(tmp_path):
   one, two = made(tmp_path / "a" / "gallery")[0], made(tmp_path / "b" / "gallery")[0]
   files = sorted(p.relative_to(one.parent) for p in one.parent.rglob("*.*"))
-  assert len(files) == 8  # page, numbers, a figure in two widths and three forms
+  assert len(files) == 9  # page, list, numbers, a figure in two widths and three forms
   for file in files:
     assert (one.parent / file).read_bytes() == (two.parent / file).read_bytes()

@@ -112,7 +112,7 @@ def test_it_has_a_page_numbers_tables_data_and_every_figure_at_two_widths(made):
     f"tables/{name}.{form}" for name in ("results", "not_done") for form in ("csv", "md", "tex")
   }
   data = {f"data/{name}.csv" for name in ("groups", "runs", "curves")}
-  assert names == {"index.html", "report.json", *figures, *tables, *data}
+  assert names == {"index.html", "files.json", "report.json", *figures, *tables, *data}
 
 
 @pytest.mark.parametrize(("width", "mm", "dots"), [("", 174, 200), ("_85mm", 85, 300)])

@@ -43,6 +43,7 @@ def _kernels(size: Size) -> Study:
       Contrast("two 3x3 are better than one 5x5", "two 3x3", "one 5x5", TEST_ERROR),
       Contrast("three 3x3 are better than one 7x7", "three 3x3", "one 7x7", TEST_ERROR),
     ),
+    seeds=10 if size == "cpu" else 5,  # five decide it for some seeds, and not for others
     note="on 8x8 images a 7x7 kernel sees nearly all" if size == "cpu" else "",
   )
 

@@ -54,6 +54,8 @@ def make(
   files: dict[str, bytes] = {}
   drawn = {}
   for screen in screens:
+    if not any(values for strip in screen.strips for values in strip.arms.values()):
+      continue  # no run is done yet
     own = saving.in_all_forms(screen.id, functools.partial(_drawn, screen))
     files |= {f"figures/{name}": data for name, data in own.items()}
     text = f"{screen.id}: {'; '.join(said for _, said in screen.findings)}"

@@ -50,3 +50,14 @@ def test_the_same_runs_give_the_same_bytes(tmp_path):
   assert len(files) == 9  # page, list, numbers, a figure in two widths and three forms
   for file in files:
     assert (one.parent / file).read_bytes() == (two.parent / file).read_bytes()
+
+
+def test_runs_that_are_not_done_leave_places_empty(tmp_path):
+  contrasts = CLAIMS["C15"].study("cpu").contrasts
+  for done in ({}, {"plain-20": arm(0.1, 0.2)}):
+    arms = {name: done.get(name, [{}]) for name in ("plain-20", "plain-56")}
+    verdict = judge.judge(contrasts, arms)
+    assert verdict.word == "unfinished"
+    out = tmp_path / f"{len(done)}"
+    page = gallery.make("cpu", {"C15": verdict}, {"C15": arms}, tmp_path, out)
+    assert page.read_text().count("<svg") == len(done)

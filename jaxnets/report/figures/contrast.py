@@ -48,7 +48,7 @@ def draw(strips: Sequence[Strip], forests: Sequence[Forest], page: Page) -> Figu
   rows = [max(1, len(s.arms)) for s in strips] + [len(f.intervals) for f in forests]
   columns = min(panels, page.columns)
   lines = -(-panels // columns)
-  height = lines * (LINE * max(rows) + 0.75)
+  height = lines * (LINE * max(2, *rows) + 0.75)
   figure = Figure(figsize=(page.width, height), layout="constrained")
   axes = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
   for panel in axes[panels:]:
@@ -65,18 +65,20 @@ def _strip(panel: Axes, strip: Strip) -> None:
   for row, (values, colour) in enumerate(
     zip(strip.arms.values(), _colours(len(strip.arms)), strict=True)
   ):
+    if not values:  # an empty line that is not clipped has no place at all
+      continue
     shown = [math.exp(v) if strip.logarithmic else v for v in values]
     panel.plot(shown, [row] * len(shown), "o", color=colour, alpha=0.75, markersize=4,
                markeredgewidth=0, clip_on=False)  # fmt: skip
-    if values:
-      mean = math.fsum(values) / len(values)
-      mean = math.exp(mean) if strip.logarithmic else mean
-      panel.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=1.6)
+    mean = math.fsum(values) / len(values)
+    mean = math.exp(mean) if strip.logarithmic else mean
+    panel.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=1.6)
   _rows(panel, list(strip.arms))
   panel.set_xlabel(words.shortened(strip.name, 40))
+  found = {v for values in strip.arms.values() for v in values}
   if strip.logarithmic:
     _logarithmic(panel)
-  else:
+  elif len(found) > 1:
     panel.margins(x=0.08)
 
 

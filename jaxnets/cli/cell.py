@@ -46,6 +46,11 @@ def run(values: flags.FlagValues) -> int:
     worker.serve(sweep, run_some)
     return 0
   row = folder.find(sweep, values.cell)
+  if "net" not in row["config"]:
+    raise ConfigError(
+      f"{row['folder']} is a pipeline of hand-made features, not a net\n"
+      "Run it with the command of classical that declared it"
+    )
   prepare_process(values, sweep.workdir / row["folder"], from_json(row["config"]))
   try:
     summary = worker.run_cell(sweep, row, manner)

@@ -1,11 +1,13 @@
-"""The sentences that training decides, by the architecture that they are told of."""
+"""The sentences that training or measuring decides, by the architecture that they are told of."""
 
 from jaxnets.claims.study import Claim
-from jaxnets.claims.trained import alexnet, googlenet, resnet, signals, vgg
+from jaxnets.claims.trained import alexnet, googlenet, identity, resnet, signals, vgg
+
+FAMILIES = (alexnet, vgg, googlenet, resnet, identity, signals)
 
 
 def _in_order() -> dict[str, Claim]:
-  every = [*alexnet.CLAIMS, *vgg.CLAIMS, *googlenet.CLAIMS, *resnet.CLAIMS, *signals.CLAIMS]
+  every = [claim for family in FAMILIES for claim in family.CLAIMS]
   return {claim.id: claim for claim in sorted(every, key=lambda claim: int(claim.id[1:]))}
 
 

@@ -205,7 +205,7 @@ def test_fail_fast_ends_with_the_first_failure(tmp_path):
     (("--shard=3/2",), 2, "--shard=3/2 must be i/n"),
     (("--grid=data.name=cifar10,digits", "--data_dir=nowhere"), 3, "cifar10"),
     (("--jobs=0",), 2, "jobs"),
-    (("--cell=3f2a", "--seeds=0:2"), 2, "Leave out --seeds, --config"),
+    (("--cell=3f2a", "--seeds=0:2"), 2, "Leave out --seeds, --jobs, --config"),
   ],
 )
 def test_a_mistake_is_told_before_anything_runs(flags, code, said, tmp_path):

@@ -74,7 +74,6 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
   study = claim.study(size)
   every = {seed for arms in verdict.values.values() for own in arms.values() for seed in own}
   seeds = ",".join(map(str, sorted(every)))
-  note = [study.note] if study.note else []
   return Screen(
     id=claim.id,
     sentence=claim.sentence,
@@ -86,7 +85,7 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
       ("Expected", claim.expected),
     ),
     findings=[(one.verdict, said.finding(one)) for one in verdict.findings],
-    notes=[*note, *said.tuned(study, verdict), *said.lost(verdict)],
+    notes=said.notes(study, verdict),
     strips=list(_strips(verdict)),
     forests=list(_forests(verdict)),
     command=f"python launch.py claims run {claim.id} --size={size} --seeds={seeds} --workdir=DIR",

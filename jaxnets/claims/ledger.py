@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets.claims.judge import Values
-from jaxnets.claims.study import SIZES, Claim, Numbers, Overrides, Size, Study
+from jaxnets.claims.study import Claim, Numbers, Overrides, Size, Study
 from jaxnets.config import Config, changed, digest
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run, read_json, read_run, write_json
@@ -134,12 +134,6 @@ def of_seeds(values: Values, seeds: Sequence[int] | None) -> Values:
     }
     for measure, arms in values.items()
   }
-
-
-def sizes(workdir: Path) -> list[Size]:
-  """The sizes at which claims were run."""
-  known = _read(workdir)
-  return [size for size in SIZES if known.runs.get(size) or known.trials.get(size)]
 
 
 def _read(workdir: Path) -> Known:

@@ -56,6 +56,7 @@ def _imagenet(net: str, axes: dict) -> Config:
   c.data.crop = "scale_jitter"
   c.data.scales = (256, 480)
   c.data.flip = True
+  c.data.lighting = 0.1
   c.data.validation = 0.01
   c.data.workers = 8
   c.optim.lr = 0.1

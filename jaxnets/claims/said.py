@@ -22,6 +22,11 @@ def finding(one: Finding) -> str:
   return f"{text}; {one.why}" if one.why else text
 
 
+def notes(study: Study | Trial, verdict: Verdict) -> list[str]:
+  """What has to be known beside the findings."""
+  return [*([study.note] if study.note else []), *tuned(study, verdict), *lost(verdict)]
+
+
 def tuned(study: Study | Trial, verdict: Verdict) -> list[str]:
   """ "relu: optim.lr=0.03, of 3 that were tried, by validation accuracy"; one an arm."""
   lines = []

@@ -238,7 +238,7 @@ def _below(name: str, verdict: Any, size: Any) -> dict[str, str]:
 
   study = CLAIMS[name].study(size)
   lines = {str(i): said.finding(one) for i, one in enumerate(verdict.findings, start=1)}
-  notes = [*([study.note] if study.note else []), *said.tuned(study, verdict), *said.lost(verdict)]
+  notes = said.notes(study, verdict)
   return lines | ({"notes": "; ".join(notes)} if notes else {})
 
 

@@ -270,7 +270,7 @@ def test_the_ledger_keeps_seeds_of_the_same_recipe_and_forgets_those_of_another(
   assert ledger.read(tmp_path, "cpu") == {
     "C1": {"a": [choice("r", s0="x", s1="z")], "b": [choice("p", s1="w")]}
   }
-  assert ledger.sizes(tmp_path) == ["cpu", "gpu"]
+  assert ledger.read(tmp_path, "gpu") == {"C1": {"a": [choice("r", s0="g")]}}
   with pytest.raises(ConfigError, match="holds no claims of size pod"):
     ledger.read(tmp_path, "pod")
 
@@ -304,7 +304,6 @@ def test_what_trials_measured_is_kept_by_seed(tmp_path):
   assert values["test error"]["a"] == {0: 1.0, 1: 2.0, 2: 3.0}
   assert judge.weigh([WORSE], values).word == "supported"
   assert judge.weigh([WORSE], ledger.of_seeds(values, [1])).word == "underpowered"
-  assert ledger.sizes(tmp_path) == ["cpu"]
   assert ledger.read(tmp_path, "cpu") == {}
 
 

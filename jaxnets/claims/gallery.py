@@ -94,11 +94,13 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
 
 
 def _strips(verdict: Verdict) -> Iterator[Strip]:
-  """The runs of each measure, once."""
+  """The runs of each measure, once; the arms in one order, and each in its colour throughout."""
+  order = list(dict.fromkeys(arm for arms in verdict.values.values() for arm in arms))
   units = {one.contrast.measure.name: one.contrast.measure for one in verdict.findings}
   for name, arms in verdict.values.items():
-    values = {arm: list(by_seed.values()) for arm, by_seed in arms.items()}
-    yield Strip(name, values, units[name].logarithmic)
+    values = {arm: list(arms[arm].values()) for arm in order if arm in arms}
+    colours = [order.index(arm) for arm in values]
+    yield Strip(name, values, colours, units[name].logarithmic)
 
 
 def _forests(verdict: Verdict) -> Iterator[Forest]:

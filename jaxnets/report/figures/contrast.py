@@ -21,6 +21,7 @@ class Strip(NamedTuple):
 
   name: str
   arms: Mapping[str, Sequence[float]]  # one value a seed; logarithms where `logarithmic`
+  colours: Sequence[int]  # number of each arm's
   logarithmic: bool
 
 
@@ -62,9 +63,8 @@ def draw(strips: Sequence[Strip], forests: Sequence[Forest], page: Page) -> Figu
 
 def _strip(panel: Axes, strip: Strip) -> None:
   """A dot for each run, a bar at the mean."""
-  for row, (values, colour) in enumerate(
-    zip(strip.arms.values(), _colours(len(strip.arms)), strict=True)
-  ):
+  for row, (values, number) in enumerate(zip(strip.arms.values(), strip.colours, strict=True)):
+    colour = style.COLOURS[number % len(style.COLOURS)]
     if not values:  # an empty line that is not clipped has no place at all
       continue
     shown = [math.exp(v) if strip.logarithmic else v for v in values]
@@ -117,7 +117,3 @@ def _logarithmic(panel: Axes) -> None:
   panel.xaxis.set_major_locator(FixedLocator(ticks or [low, high]))
   panel.xaxis.set_minor_locator(NullLocator())
   panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _colours(count: int) -> list[str]:
-  return [style.COLOURS[i % len(style.COLOURS)] for i in range(count)]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnets.instruments.activations import mean_square
 from jaxnets.instruments.norms import layer_norms
 from jaxnets.nets import Net
 
@@ -43,7 +44,7 @@ def propagation(
 
   def total(params, nudges):
     output, layers = net.look(params, stats, images, train=train, key=key, nudges=nudges)
-    squares = OrderedDict((path, _mean_square(one.output)) for path, one in layers.items())
+    squares = OrderedDict((path, mean_square(one.output)) for path, one in layers.items())
     return loss(output.logits), squares
 
   def outputs():
@@ -68,7 +69,3 @@ def log_slope(values: jax.typing.ArrayLike | Sequence[Any] | Mapping[str, Any]) 
   logs = jnp.log(jnp.asarray(list(values.values()) if isinstance(values, Mapping) else values))
   places = jnp.arange(len(logs)) - (len(logs) - 1) / 2
   return (places * logs).sum() / jnp.square(places).sum()
-
-
-def _mean_square(x: jax.Array) -> jax.Array:
-  return jnp.square(x.astype(jnp.float32)).mean()

@@ -41,8 +41,7 @@ def make_probe(
     accumulation: parts of a batch; of so many the first one's activations are looked at.
 
   After the layers come the other parameters, such as those of norms. All numbers are float32
-  scalars: gradient_norm, update_norm, weight_norm of what has parameters; zero_share of the
-  outputs, response_std before sum and activation of what gives outputs.
+  scalars, those of MEASURES: norms of what has parameters, the others of what gives outputs.
   """
 
   def probe(state: State, batch: Batch, run: Any) -> dict[str, dict[str, jax.Array]]:
@@ -65,13 +64,40 @@ def make_probe(
     for layer, seen in layers.items():
       rows[layer] = {
         "zero_share": activations.zero_share(seen.output),
+        "dead_share": activations.dead(seen.output).mean(),
+        "mean_square": activations.mean_square(seen.output),
         "response_std": activations.deviation(seen.response),
       }
+    for layer, found in variety({path: seen.output for path, seen in layers.items()}).items():
+      rows[layer] |= found
     for layer in norms["weight_norm"]:
       rows[layer] = rows.get(layer, {}) | {what: found[layer] for what, found in norms.items()}
     return rows
 
   return probe
+
+
+def variety(outputs: dict[str, jax.Array]) -> dict[str, dict[str, jax.Array]]:
+  """{layer: correlation, effective_rank_share, energy_90}: how unlike its channels are.
+
+  Layers of equal size are one batch of eigenvalue problems: 56 layers compile as three do.
+  """
+  small = {path: activations.smaller_covariance(x) for path, x in outputs.items()}
+  alike = {}
+  for path, x in outputs.items():
+    alike.setdefault((x.shape[-1], len(small[path])), []).append(path)
+  found = {}
+  for (channels, _), paths in alike.items():
+    spectra = activations.energies(jnp.stack([small[path] for path in paths]), channels)
+    ranks = jax.vmap(activations.effective_rank)(spectra) / channels
+    holding = jax.vmap(activations.components_holding)(spectra)
+    for i, path in enumerate(paths):
+      found[path] = {
+        "correlation": activations.mean_correlation(outputs[path]),
+        "effective_rank_share": ranks[i],
+        "energy_90": holding[i],
+      }
+  return found
 
 
 def write(
@@ -90,7 +116,10 @@ def write(
   return time.monotonic() - start
 
 
-MEASURES = ("gradient_norm", "update_norm", "weight_norm", "zero_share", "response_std")
+MEASURES = (
+  "gradient_norm", "update_norm", "weight_norm", "zero_share", "dead_share", "mean_square",
+  "response_std", "correlation", "effective_rank_share", "energy_90",
+)  # fmt: skip
 
 
 def _finite(row: dict[str, Any]) -> dict[str, float | None]:

@@ -46,6 +46,16 @@ def test_the_effective_rank_is_that_of_equal_planted_sources(rank):
   assert activations.effective_rank(energies) == pytest.approx(rank, rel=0.01)
 
 
+@pytest.mark.parametrize("channels", [40, 100])
+def test_fewer_samples_than_channels_have_the_spectrum_of_the_covariance(channels):
+  x = jnp.asarray(np.random.default_rng(0).normal(size=(40, channels)), jnp.float32)
+  assert activations.smaller_covariance(x).shape == (40, 40)
+  found = activations.spectrum(x)
+  assert found.shape == (channels,)
+  wanted = np.linalg.eigvalsh(np.cov(np.asarray(x, np.float64).T, bias=True))[::-1]
+  np.testing.assert_allclose(found, wanted, atol=1e-5 * wanted[0])
+
+
 def test_the_effective_rank_of_unequal_energies_is_the_formula_of_the_paper():
   energies = np.array([8.0, 4.0, 2.0, 2.0, 0.0])
   # H = 1/2 ln 2 + 1/4 ln 4 + 2/8 ln 8 = 7/4 ln 2
@@ -74,6 +84,10 @@ def test_the_correlation_of_channels_is_numpys():
   )
   size = (np.abs(np.corrcoef(x.T)).sum() - 4) / 12
   assert activations.mean_correlation(jnp.asarray(x)) == pytest.approx(size, abs=1e-5)
+
+
+def test_the_mean_square_is_that_of_what_was_planted():
+  assert activations.mean_square(jnp.asarray([[3.0, 0.0], [0.0, -1.0]])) == pytest.approx(2.5)
 
 
 def test_a_channel_that_does_not_vary_is_correlated_with_none():

@@ -3,6 +3,7 @@
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -83,8 +84,31 @@ def test_activations_are_those_of_the_batch_before_the_step(watched):
   for layer in ("stem", "stage3/unit1/conv2"):
     zeros = float((np.asarray(layers[layer].output) == 0).mean())
     assert rows[1, layer]["zero_share"] == pytest.approx(zeros, abs=2e-3)
+    output = np.asarray(layers[layer].output)
+    alive = np.abs(output).max((0, 1, 2)) > 0
+    assert rows[1, layer]["dead_share"] == pytest.approx(1 - alive.mean())
+    assert rows[1, layer]["mean_square"] == pytest.approx(np.square(output).mean(), rel=1e-3)
+    pairs = np.abs(np.corrcoef(output.reshape(-1, output.shape[-1])[:, alive].T))
+    mean = pairs[np.triu_indices(len(pairs), 1)].mean()
+    assert rows[1, layer]["correlation"] == pytest.approx(mean, rel=1e-2)
     std = float(np.asarray(layers[layer].response).std())
     assert rows[1, layer]["response_std"] == pytest.approx(std, rel=1e-3)
+
+
+def test_channels_killed_copied_and_mixed_are_counted_in_a_probe():
+  draw = np.random.default_rng(0)
+  sources = draw.normal(size=(64, 3))
+  sources = np.linalg.qr(sources - sources.mean(0))[0]
+  # Of eight channels three vary alike and independently, one is another's copy, four are dead.
+  copied = np.concatenate([sources, -sources[:, :1], np.zeros((64, 4))], 1).reshape(4, 4, 4, 8)
+  narrow = {"copied": copied, "again": copied * 5, "wide": draw.normal(size=(10, 16))}
+  found = jax.jit(probes.variety)({path: jnp.asarray(x) for path, x in narrow.items()})
+  for path in ("copied", "again"):
+    # Energies 2, 1, 1: exp(H) of a half and two quarters; correlation 1 of one pair of six.
+    assert found[path]["effective_rank_share"] == pytest.approx(2**1.5 / 8, rel=1e-3)
+    assert found[path]["energy_90"] == pytest.approx(3 / 8)
+    assert found[path]["correlation"] == pytest.approx(1 / 6, abs=1e-3)
+  assert 0.3 < found["wide"]["effective_rank_share"] < 9 / 16  # ten samples have rank nine
 
 
 def test_rows_after_the_checkpoint_are_written_again_not_twice(watched, tmp_path):

@@ -240,9 +240,9 @@ ARGUMENTS = (
   "data.workers",
 )  # fmt: skip
 
-# Fields younger than run folders that are kept. JSON lacks them at their default, so that configs
+# Fields younger than run folders that are kept. JSON lacks them at these defaults, so that configs
 # of before are what they were: such a folder goes on, and a finished cell is found again.
-YOUNGER = ("train.probe_every",)
+YOUNGER = {"train.probe_every": 0, "eval.masks": 0, "net.shared": True}
 
 
 def program(config: Config) -> Config:
@@ -262,9 +262,9 @@ def program(config: Config) -> Config:
 def to_json(config: Config) -> dict[str, Any]:
   """Plain nested dicts; tuples become lists; YOUNGER fields at their default are left out."""
   values = json.loads(json.dumps(config.to_dict()))
-  for key in YOUNGER:
+  for key, default in YOUNGER.items():
     section, name = key.split(".")
-    if values.get(section, {}).get(name) == FIELDS[key].default:
+    if values.get(section, {}).get(name) == default:
       del values[section][name]
   return values
 

@@ -86,6 +86,9 @@ FIELDS: dict[str, Field] = {
   "train.keep": Field(2, "checkpoints kept", low=1),
   "eval.batch": Field(500, "images per evaluation step", low=1),
   "eval.every": Field(500, "steps between evaluations on the validation images", low=1),
+  "eval.masks": Field(
+    0, "dropout masks whose predictions are averaged on the test images too; 0: none", low=0
+  ),
   "eval.scale": Field(256 / 224, "short side / crop of photos before the centre crop", (), 1, 4),
   "seed": Field(
     0, "of initialisation, data order, augmentation and dropout", low=0, high=2**32 - 1

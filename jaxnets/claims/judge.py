@@ -69,7 +69,7 @@ def judge(
   for one in contrasts:
     known = values.setdefault(one.measure.name, {})
     bound = bounds.setdefault(one.measure.name, {})
-    for arm in (one.first, one.second):
+    for arm in filter(None, (one.first, one.second)):
       done = {seed: run for seed, run in sorted(runs[arm].items()) if run.state == "done"}
       found = {seed: one.measure.of(run) for seed, run in done.items()}
       known.setdefault(arm, {seed: v for seed, v in found.items() if v is not None})
@@ -102,9 +102,11 @@ def weigh(
   findings = []
   for one in contrasts:
     known = values.get(one.measure.name, {})
-    difference = statistics.paired(known.get(one.first, {}), known.get(one.second, {}), level)
+    second = known.get(one.second, {})
+    first = known.get(one.first, {}) if one.first else dict.fromkeys(second, 0.0)
+    difference = statistics.paired(first, second, level)
     finding = decide(one, difference)
-    for arm in (one.second, one.first):
+    for arm in filter(None, (one.second, one.first)):
       if gap := (gaps or {}).get(arm):
         finding = finding._replace(verdict=gap.word, why=gap.why)
     findings.append(_bounded(finding, (bounds or {}).get(one.measure.name, {})))
@@ -135,7 +137,9 @@ def decide(contrast: Contrast, difference: Difference) -> Finding:
 
 def _bounded(finding: Finding, bounds: Mapping[str, int]) -> Finding:
   """A difference whose parts are bounds is one too: it may be larger than found, or smaller."""
-  first, second = (bounds.get(arm, 0) for arm in (finding.contrast.first, finding.contrast.second))
+  first, second = (
+    bounds.get(arm, 0) if arm else 0 for arm in (finding.contrast.first, finding.contrast.second)
+  )
   if finding.verdict == "refuted" and second:
     why = f"{finding.contrast.second} never got there in {second} runs, so the truth may be more"
     return finding._replace(verdict="underpowered", why=why)

@@ -60,7 +60,7 @@ def rows(name: str, verdict: Verdict) -> Iterator[dict[str, Any]]:
       "found": one.verdict,
       "measure": contrast.measure.name,
       "unit": contrast.measure.unit,
-      "first": contrast.first,
+      "first": contrast.first or "",
       "second": contrast.second,
       "exceeds": contrast.exceeds,
       "difference": difference.mean,

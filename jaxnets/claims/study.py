@@ -7,9 +7,9 @@ from jaxnets.claims.measures import Measure
 from jaxnets.config import Config
 from jaxnets.errors import ConfigError, did_you_mean
 
-Size = Literal["cpu", "gpu", "pod"]
-# On what a study runs: the embedded digits, CIFAR-10, ImageNet.
-SIZES: tuple[Size, ...] = ("cpu", "gpu", "pod")
+Size = Literal["cpu", "laptop", "gpu", "pod"]
+# On what a study runs: the embedded digits; CIFAR-10, for minutes and as in the paper; ImageNet.
+SIZES: tuple[Size, ...] = ("cpu", "laptop", "gpu", "pod")
 Overrides = dict[str, Any]  # dotted config keys and values
 
 
@@ -24,8 +24,8 @@ class Contrast(NamedTuple):
   """second - first in a measure, over common seeds, and what it must exceed."""
 
   says: str  # in words
-  first: str  # names of arms
-  second: str
+  first: str | None  # name of an arm; None: the number 0, so that second stands alone
+  second: str  # name of an arm
   measure: Measure
   exceeds: float = 0.0  # in the measure's own unit; below 0: no more than so much less
 

@@ -8,8 +8,9 @@
 static: sentences with the number that they are told with, ours from traced nets, the verdict and
 its source. Exit code 1 when ours are not those of the verdict.
 
-run: trains what is missing for the named claims, or for all; cpu is the embedded digits on a CPU,
-gpu CIFAR-10, pod ImageNet. The same command again goes on. No verdict comes from one seed.
+run: trains what is missing for the named claims, or for all. cpu is the embedded digits, laptop a
+minute of CIFAR-10 a run, gpu CIFAR-10 by the paper's recipe, pod ImageNet. The same command again
+goes on. No verdict comes from one seed.
 """
 
 import logging
@@ -43,7 +44,8 @@ def define(values: flags.FlagValues) -> None:
   sweep.define_running(values)
   flags.DEFINE_string("out", None, "folder of the report's page; else gallery in the runs' folder",
                       flag_values=values)  # fmt: skip
-  flags.DEFINE_enum("size", "cpu", ["cpu", "gpu", "pod"], "of the studies", flag_values=values)
+  flags.DEFINE_enum("size", "cpu", ["cpu", "laptop", "gpu", "pod"], "of the studies",
+                    flag_values=values)  # fmt: skip
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> int:

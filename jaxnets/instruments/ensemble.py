@@ -47,7 +47,14 @@ def over_all_masks(
 
 
 def masked_logits(
-  net: Net, params: Any, stats: Any, images: jax.Array, key: jax.Array, masks: int = 50
+  net: Net,
+  params: Any,
+  stats: Any,
+  images: jax.Array,
+  key: jax.Array,
+  masks: int = 50,
+  *,
+  dropout: jax.typing.ArrayLike | None = None,
 ) -> jax.Array:
   """The logits under masks drawn at random, float32 [masks, batch, classes].
 
@@ -57,10 +64,36 @@ def masked_logits(
     images: [batch, height, width, channels].
     key: of the masks.
     masks: how many.
+    dropout: rate in place of the net's own; it may be traced.
 
   Raises:
     ConfigError: the net has no dropout; or batch norm, which in training uses other moments.
   """
+  check(net)
+
+  def one(key):
+    return net.apply(params, stats, images, train=True, key=key, dropout=dropout).logits
+
+  return jax.lax.map(one, jax.random.split(key, masks))
+
+
+def mean_of_masks(
+  net: Net,
+  params: Any,
+  stats: Any,
+  images: jax.Array,
+  key: jax.Array,
+  masks: int = 50,
+  *,
+  dropout: jax.typing.ArrayLike | None = None,
+) -> jax.Array:
+  """The ensemble's logits, float32 [batch, classes]: log of the mean softmax of `masked_logits`."""
+  logits = masked_logits(net, params, stats, images, key, masks, dropout=dropout)
+  return jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(masks)
+
+
+def check(net: Net) -> None:
+  """Refuses a net whose masks are no ensemble; ConfigError, as `masked_logits`."""
   if not net.fields.get("dropout"):
     raise ConfigError(f"{net.name} has no dropout\nSet net.dropout, for example to 0.5")
   if net.fields.get("norm") == "batch":
@@ -68,8 +101,3 @@ def masked_logits(
       f"net.norm (=batch) of {net.name} uses the batch's moments wherever dropout drops, so that "
       "masks would not be all that differs\nUse net.norm=none or group"
     )
-
-  def one(key):
-    return net.apply(params, stats, images, train=True, key=key).logits
-
-  return jax.lax.map(one, jax.random.split(key, masks))

@@ -207,6 +207,11 @@ def check_plain(deeper: Net) -> None:
       "net.norm (=group) normalises each image, so that no new layer gives what it gets\n"
       "Use net.norm=batch or none, or a residual net"
     )
+  if not fields.get("shared", True):
+    raise ConfigError(
+      "net.shared (=False) has weights of its own at each place, which are not made the identity "
+      "here\nUse net.shared=True"
+    )
   if fields.get("preactivation"):
     raise ConfigError(
       "net.preactivation rectifies before a convolution, which changes what a new layer gets\n"

@@ -14,6 +14,7 @@ MEANINGS = {
   "pool_projection": "1x1 convolution after the pooling branch",
   "groups": "independent convolutions that the channels are split into",
   "kernel": "side of the spatial convolutions, px",
+  "shared": "kernels are the same at all places; off: local layers with weights of their own",
   "large_kernel": "side of an inception module's largest convolution, px: 5 in the paper",
   "first_kernels": "sides of the first two convolutions, px; () is what the stem says",
   "pointwise_last": "the last convolution of stages 3 to 5 is 1x1 (VGG's configuration C)",

@@ -4,12 +4,14 @@ Deviations: "he" initialisation unless asked otherwise, and the batch-normalised
 torchvision, which keep the biases of the convolutions.
 """
 
+import functools
+
 import jax
 from flax import linen as nn
 
 from jaxnets import kernels
 from jaxnets.errors import ConfigError
-from jaxnets.nets import parts
+from jaxnets.nets import local, parts
 from jaxnets.nets.parts import constant, gaussian, scaled
 
 # Convolutions in each stage, paper table 1.
@@ -38,6 +40,7 @@ class VGG(nn.Module):
   widths: tuple[int, ...]
   width: float
   kernel: int
+  shared: bool
   pointwise_last: bool
   lrn: bool
   activation: str
@@ -67,7 +70,8 @@ class VGG(nn.Module):
       sides = (self.kernel,) * (repeats - 1) + (last,)
       stage = nn.remat(Stage, static_argnums=(2,)) if s in self.remat else Stage
       features = scaled(channels, self.width)
-      x = stage(features, sides, self.lrn and s == 1, manner, name=f"stage{s}")(x, train)
+      build = functools.partial(stage, features, sides, self.shared, self.lrn and s == 1, manner)
+      x = build(name=f"stage{s}")(x, train)
       if self.stem == "small":
         x = parts.halve(x, self.pooling, 2)
       else:
@@ -95,13 +99,15 @@ class Stage(nn.Module):
 
   features: int
   sides: tuple[int, ...]  # of the kernels
+  shared: bool  # weights, by all places
   lrn: bool  # after the first convolution
   manner: parts.Manner
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    layer = parts.layer if self.shared else local.layer
     for i, side in enumerate(self.sides, start=1):
-      x = parts.layer(x, self.features, side, self.manner, bias=True, name=f"conv{i}", train=train)
+      x = layer(x, self.features, side, self.manner, bias=True, name=f"conv{i}", train=train)
       if i == 1 and self.lrn:
         x = kernels.local_response_norm(x)
     return x

@@ -17,6 +17,7 @@ SEED = "seed"
 UNSEEN = (
   "train.log_every",
   "train.probe_every",
+  "eval.masks",
   "train.checkpoint_every",
   "train.keep",
   "data.workers",

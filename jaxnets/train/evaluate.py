@@ -1,6 +1,7 @@
 """Evaluation: every image of a split counts exactly once."""
 
 import contextlib
+import functools
 import math
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,16 @@ from jaxnets.train.experiment import Experiment, build, load
 from jaxnets.train.state import State, evaluated
 
 
-def evaluate(experiment: Experiment, state: State, source: Source) -> dict[str, float | int]:
+def evaluate(
+  experiment: Experiment, state: State, source: Source, *, masked: bool = False
+) -> dict[str, float | int]:
   """Mean loss (nats), top-1 and top-5 accuracy (fractions) and the number of images.
+
+  Args:
+    experiment: that was trained.
+    state: its state.
+    source: the images.
+    masked: of the mean prediction under `eval.masks` dropout masks.
 
   Raises:
     DivergedError: the loss is not finite.
@@ -27,6 +36,10 @@ def evaluate(experiment: Experiment, state: State, source: Source) -> dict[str, 
   """
   section, devices = experiment.config.data, experiment.mesh.size
   batch = -(-experiment.config.eval.batch // devices) * devices
+  step = experiment.eval_step
+  if masked:
+    assert experiment.masked_step is not None  # who asks for masks has set eval.masks
+    step = functools.partial(experiment.masked_step, dropout=experiment.recipe.dropout)
   totals = None
   for rows in eval_batches(
     source,
@@ -37,7 +50,7 @@ def evaluate(experiment: Experiment, state: State, source: Source) -> dict[str, 
     short_side=section.image_size * experiment.config.eval.scale,
   ):
     images = meshes.global_batch(experiment.mesh, rows)
-    sums = experiment.eval_step(evaluated(state), state.stats, images, jax.random.key(0))
+    sums = step(evaluated(state), state.stats, images, jax.random.key(0))
     # Added up on the host in double precision: counts stay whole numbers, whatever their size.
     sums = {name: float(value) for name, value in jax.device_get(sums).items()}
     totals = sums if totals is None else {name: totals[name] + sums[name] for name in sums}

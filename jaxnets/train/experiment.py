@@ -14,6 +14,7 @@ from jaxnets import data, kernels, memory, nets
 from jaxnets.config import Config, digest, divide, from_json, normalises, program, to_json
 from jaxnets.cost.net import abstract_key, count_net, shapes_of
 from jaxnets.errors import ConfigError
+from jaxnets.instruments import ensemble
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
 from jaxnets.train.inputs import make_prepares
@@ -60,6 +61,7 @@ class Experiment(NamedTuple):
   step: Callable[..., Any]  # (state, batch, (key, recipe)) -> (state, metrics), on one device
   train_step: Callable[..., Any]  # the same, jitted and laid out over the mesh
   eval_step: Callable[..., Any]
+  masked_step: Callable[..., Any] | None  # the same for the mean of dropout masks, with eval.masks
   probe: Callable[..., Any]  # (state, batch, (key, recipe)) -> what probes.jsonl says, jitted
   training: data.Source
   validation: data.Source | None  # None when nothing was carved out
@@ -138,11 +140,15 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   )
   check_memory(abstract)
   macs = count_net(net, shapes, size, info.channels).macs
+  masks = config.eval.masks
+  if masks:
+    ensemble.check(net)
   return Experiment(
     config, recipe, digest(config), info, mesh, net, macs, steps, schedule, plateau, abstract,
     jax.jit(init, out_shardings=everywhere), make_step(), train_step,
-    jax.jit(make_eval_step(net, prepare_evaluation)), jax.jit(probe, out_shardings=everywhere),
-    training, validation, data_dir,
+    jax.jit(make_eval_step(net, prepare_evaluation)),
+    jax.jit(make_eval_step(net, prepare_evaluation, masks)) if masks else None,
+    jax.jit(probe, out_shardings=everywhere), training, validation, data_dir,
   )  # fmt: skip
 
 

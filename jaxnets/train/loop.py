@@ -251,6 +251,9 @@ def summarise(
     assert source is not None
     scores = evaluate(experiment, state, source)
     metrics |= {f"{split}_{name}": value for name, value in scores.items()}
+    if split == "test" and config.eval.masks:
+      found = evaluate(experiment, state, source, masked=True)
+      metrics |= {f"test_masked_{name}": value for name, value in found.items() if name != "count"}
     record({"step": int(state.step), "split": split, **scores})
   if first:
     metrics |= last_training(workdir, experiment.steps)

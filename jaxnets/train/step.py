@@ -9,6 +9,7 @@ import optax
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxnets.instruments.ensemble import mean_of_masks
 from jaxnets.nets import Net
 from jaxnets.train import score
 from jaxnets.train.mesh import DATA, replicated, split
@@ -162,14 +163,20 @@ def shard_map_step(step: Callable[..., Any], mesh: Mesh) -> Any:
   return jax.jit(mapped, donate_argnums=0)
 
 
-def make_eval_step(
-  net: Net, prepare: Prepare
-) -> Callable[[Any, Any, Batch, jax.Array], score.Sums]:
-  """(params, stats, batch, key) -> sums over the images whose mask is set."""
+def make_eval_step(net: Net, prepare: Prepare, masks: int = 0) -> Callable[..., score.Sums]:
+  """(params, stats, batch, key) -> sums over the images whose mask is set.
 
-  def eval_step(params, stats, batch, key):
+  With `masks`, of the mean prediction under so many dropout masks, in place of weight scaling; the
+  step then takes the rate as `dropout`.
+  """
+
+  def eval_step(params, stats, batch, key, dropout=None):
     images, target = prepare(key, batch)
-    logits = net.apply(params, stats, images).logits
+    if masks:
+      own = jax.random.fold_in(key, 1)
+      logits = mean_of_masks(net, params, stats, images, own, masks, dropout=dropout)
+    else:
+      logits = net.apply(params, stats, images).logits
     losses = score.cross_entropy(logits, target)
     return score.sums(logits, batch["label"], losses, batch["mask"])
 

@@ -231,7 +231,7 @@ def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name
   named = {arm for one in study.contrasts for arm in (one.first, one.second)}
   assert named == set(study.arms)
   assert study.seeds >= 5
-  wanted = {"cpu": "digits", "gpu": "cifar10", "pod": "imagenet2012"}[size]
+  wanted = {"cpu": "digits", "laptop": "cifar10", "gpu": "cifar10", "pod": "imagenet2012"}[size]
   assert {cell.config.data.name for cell in planned.cells} == {wanted}
 
 

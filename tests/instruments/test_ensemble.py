@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnets.errors import ConfigError
-from jaxnets.instruments.ensemble import masked_logits, over_all_masks
+from jaxnets.instruments.ensemble import masked_logits, mean_of_masks, over_all_masks
 from tests.instruments.nets import drawn
 
 
@@ -64,3 +64,18 @@ def test_masks_that_would_not_be_all_that_differs_are_refused():
     masked_logits(net, params, stats, images, key)
   with pytest.raises(ConfigError, match=r"units \(=17\)"):
     over_all_masks(lambda x: x, jnp.ones(17), 0.5)
+
+
+def test_the_mean_of_masks_is_the_mean_of_their_predictions_at_the_rate_that_is_given():
+  net, params, stats, images = drawn("mlp", side=4, depth=2, hidden=12, dropout=0.5)
+  key = jax.random.key(3)
+  for rate in (None, 0.2):
+    each = masked_logits(net, params, stats, images, key, 20, dropout=rate)
+    mean = mean_of_masks(net, params, stats, images, key, 20, dropout=rate)
+    wanted = np.mean([jax.nn.softmax(one) for one in each], axis=0)
+    np.testing.assert_allclose(jnp.exp(mean), wanted, rtol=1e-5)
+  half, fifth = (
+    masked_logits(net, params, stats, images, key, 20, dropout=rate).std(0).mean()
+    for rate in (0.5, 0.2)
+  )
+  assert fifth < half  # fewer units dropped, less spread

@@ -15,11 +15,12 @@ def _base(size: Size, **axes) -> Config:
   if size == "pod":
     c = recipe(size, "alexnet", **axes)
   else:
-    widths, hidden = {"cpu": ((32, 64), 256), "gpu": ((64, 128), 512)}[size]
+    widths, hidden = {"gpu": ((64, 128), 512)}.get(size, ((32, 64), 256))
     c = recipe(
       size, "vgg11", widths=widths, units=(1, 1), stem="small", hidden=hidden,
       **({"dropout": 0.0} | axes),
     )  # fmt: skip
+    c.data.crop, c.data.flip = "none", False  # the figure is without regularisation of any kind
   c.optim.lr = 0.01
   c.optim.weight_decay = 0.0 if size != "pod" else 5e-4
   return c

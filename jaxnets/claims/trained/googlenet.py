@@ -14,8 +14,11 @@ BRANCHES = ("1x1", "3x3", "5x5", "pool")
 def _base(size: Size) -> Config:
   if size == "pod":
     return recipe(size, "googlenet_bn")
-  width = 0.25 if size == "cpu" else 0.5
-  return recipe(size, "googlenet_bn", stem="small", depth=10, width=width, dropout=0.0)
+  width = 0.5 if size == "gpu" else 0.25
+  c = recipe(size, "googlenet_bn", stem="small", depth=10, width=width, dropout=0.0)
+  if size == "laptop":
+    c.train.steps = 300
+  return c
 
 
 def _reductions(size: Size) -> Study:

@@ -45,7 +45,7 @@ def _shrinkage(depth: int, seed: int) -> Numbers:
 
 
 def _vanishing(size: Size) -> Trial:
-  depth = {"cpu": 10, "gpu": 20, "pod": 30}[size]
+  depth = {"cpu": 10, "laptop": 10, "gpu": 20, "pod": 30}[size]
   fifth = math.log(1.2)
   return Trial(
     lambda seed: _shrinkage(depth, seed),

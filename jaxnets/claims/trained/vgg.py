@@ -9,12 +9,17 @@ from jaxnets.claims.study import Arm, Claim, Contrast, Size, Study
 from jaxnets.config import Config
 
 # Convolutions in each stage; the small sizes keep as many stages as their images allow.
-STAGES = {"cpu": 2, "gpu": 4, "pod": 5}
-WIDTHS = {"cpu": (32, 64), "gpu": (64, 128, 256, 256), "pod": (64, 128, 256, 512, 512)}
+STAGES = {"cpu": 2, "laptop": 3, "gpu": 4, "pod": 5}
+WIDTHS = {
+  "cpu": (32, 64),
+  "laptop": (16, 32, 64),
+  "gpu": (64, 128, 256, 256),
+  "pod": (64, 128, 256, 512, 512),
+}
 
 
 def _base(size: Size, *, norm: str = "batch", head: str = "gap") -> Config:
-  hidden = {"cpu": 256, "gpu": 512, "pod": 4096}[size]
+  hidden = {"cpu": 256, "laptop": 256, "gpu": 512, "pod": 4096}[size]
   c = recipe(
     size, "vgg11", widths=WIDTHS[size], units=(1,) * STAGES[size], norm=norm, head=head,
     hidden=hidden, dropout=0.0 if head == "gap" else 0.5,

@@ -10,6 +10,7 @@ AXES: Fields = {
   "widths": (64, 128, 256, 512, 512),  # channels of each stage
   "width": 1.0,
   "kernel": 3,
+  "shared": True,
   "pointwise_last": False,  # a stage of three or more ends in a 1x1 convolution: configuration C
   "lrn": False,  # after the first convolution: configuration A-LRN
   "activation": "relu",

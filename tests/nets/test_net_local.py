@@ -1,0 +1,55 @@
+"""Local layers, whose weights are not shared, against convolutions, whose are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnets import nets
+from jaxnets.cost.net import count_net, shapes_of
+
+FIELDS = {"classes": 10, "stem": "small", "units": (1, 2), "widths": (4, 6), "hidden": 12,
+          "dropout": 0.0}  # fmt: skip
+IMAGES = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
+
+
+def everywhere(shared, own):
+  """The weights of a convolution at every place of a local layer; other parameters as they are."""
+  if own.shape == shared.shape:
+    return shared
+  flat = shared.reshape(-1, shared.shape[-1]) if shared.ndim == 4 else shared
+  return jnp.broadcast_to(flat, own.shape)
+
+
+@pytest.mark.parametrize(("kernel", "norm"), [(3, "none"), (5, "batch")])
+def test_a_local_net_with_the_same_weights_everywhere_is_the_convolutional_one(kernel, norm):
+  fields = FIELDS | {"kernel": kernel, "norm": norm}
+  shared = nets.build("vgg11", **fields)
+  local = nets.build("vgg11", shared=False, **fields)
+  params, stats = shared.init(jax.random.key(0), IMAGES.shape)
+  own, own_stats = local.init(jax.random.key(0), IMAGES.shape)
+  assert jax.tree.structure(params) == jax.tree.structure(own)
+  tiled = jax.tree.map(everywhere, params, own)
+  found = local.apply(tiled, own_stats, IMAGES).logits
+  np.testing.assert_allclose(found, shared.apply(params, stats, IMAGES).logits, atol=1e-5)
+
+
+def test_a_local_net_costs_the_same_multiply_adds_and_has_weights_for_each_place():
+  counts = {}
+  for is_shared in (True, False):
+    net = nets.build("vgg11", shared=is_shared, **FIELDS)
+    shapes = shapes_of(net, 8, 3)
+    params = sum(x.size for x in jax.tree.leaves(shapes[0]))
+    counts[is_shared] = (count_net(net, shapes, 8, 3).macs, params)
+  assert counts[True][0] == counts[False][0]
+  convolutions = [(8, 3, 4), (4, 4, 6), (4, 6, 6)]  # side of the map, in, out
+  more = sum((side**2 - 1) * (9 * i + 1) * o for side, i, o in convolutions)
+  assert counts[False][1] - counts[True][1] == more
+
+
+def test_the_weights_of_a_place_have_the_variance_of_its_own_fan_in():
+  net = nets.build("vgg11", shared=False, **FIELDS | {"widths": (32, 32)})
+  params, _ = net.init(jax.random.key(0), IMAGES.shape)
+  for layer, fan_in in (("conv1", 9 * 32), ("conv2", 9 * 32)):
+    kernel = params["stage2"][layer]["kernel"]
+    assert kernel.var() == pytest.approx(2 / fan_in, rel=0.02)

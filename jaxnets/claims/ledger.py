@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets.claims.judge import Values
-from jaxnets.claims.study import Claim, Numbers, Overrides, Size, Study
+from jaxnets.claims.study import Beyond, Claim, Numbers, Overrides, Size, Study
 from jaxnets.config import Config, changed, digest
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run, read_json, read_run, write_json
@@ -59,6 +59,8 @@ def plan(
   arms: dict[str, Arms] = {}
   for claim in claims:
     study = claim.study(size)
+    if isinstance(study, Beyond):
+      arms[claim.id] = {}  # so that the report says why
     if not isinstance(study, Study):
       continue
     own = list(range(study.seeds)) if seeds is None else list(seeds)

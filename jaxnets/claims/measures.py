@@ -41,6 +41,19 @@ TRAIN_ERROR = Measure("training error", _error("train_top1"), "points")
 TEST_ERROR = Measure("test error", _error("test_top1"), "points")
 
 
+def _masked(run: Run) -> float | None:
+  metrics = run.summary.get("metrics", {})
+  if not run.config["net"].get("dropout"):
+    return 0.0  # one mask is as good as any
+  if "test_masked_top1" not in metrics:
+    return None
+  return 100 * (metrics["test_masked_top1"] - metrics["test_top1"])
+
+
+MASKS_SAVE = Measure("test error that averaging masks saves, against weight scaling", _masked,
+                     "points")  # fmt: skip
+
+
 def steps_to(error: float) -> Measure:
   """Steps until the training error, over `log_every` steps at a time, is at most `error` (percent).
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxnets.claims.judge import Finding, Verdict
-from jaxnets.claims.study import Study, Trial
+from jaxnets.claims.study import Beyond, Study, Trial
 
 
 def finding(one: Finding) -> str:
@@ -22,8 +22,10 @@ def finding(one: Finding) -> str:
   return f"{text}; {one.why}" if one.why else text
 
 
-def notes(study: Study | Trial, verdict: Verdict) -> list[str]:
+def notes(study: Study | Trial | Beyond, verdict: Verdict) -> list[str]:
   """What has to be known beside the findings."""
+  if isinstance(study, Beyond):
+    return [f"not decided at this size: {study.why}"]
   return [*([study.note] if study.note else []), *tuned(study, verdict), *lost(verdict)]
 
 

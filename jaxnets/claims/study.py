@@ -55,6 +55,12 @@ class Trial(NamedTuple):
   note: str = ""
 
 
+class Beyond(NamedTuple):
+  """In place of a study: why a size cannot decide."""
+
+  why: str
+
+
 class Claim(NamedTuple):
   """A sentence that is told of nets, and the experiments that it stands or falls with."""
 
@@ -64,7 +70,7 @@ class Claim(NamedTuple):
   says: str  # what that source really says
   hypothesis: str  # what is tested
   expected: str  # effect in the literature
-  study: Callable[[Size], Study | Trial]
+  study: Callable[[Size], Study | Trial | Beyond]
 
 
 def find(claims: Mapping[str, Claim], name: str) -> Claim:

@@ -178,7 +178,7 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   """Prints the verdicts on the claims that were run in a folder, and writes the gallery."""
   from jaxnets.claims import ledger, said
   from jaxnets.claims.judge import judge, weigh
-  from jaxnets.claims.study import Study
+  from jaxnets.claims.study import Beyond, Study, Trial
   from jaxnets.claims.trained import CLAIMS
 
   workdir, *more = reading.folders(values, names, "claims report")
@@ -190,14 +190,14 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   verdicts, runs = {}, {}
   known, trials = ledger.read(workdir, values.size), ledger.read_trials(workdir, values.size)
   for name in CLAIMS:
-    if name in trials:
-      runs[name] = {}
-      numbers = ledger.of_seeds(trials[name], seeds)
-      verdicts[name] = weigh(CLAIMS[name].study(values.size).contrasts, numbers)
-    elif name in known:
-      study = CLAIMS[name].study(values.size)
+    study, runs[name] = CLAIMS[name].study(values.size), {}
+    if isinstance(study, Trial) and name in trials:
+      verdicts[name] = weigh(study.contrasts, ledger.of_seeds(trials[name], seeds))
+    elif isinstance(study, Beyond) and name in known:
+      verdicts[name] = weigh((), {})
+    elif isinstance(study, Study) and name in known:
       runs[name] = ledger.runs_of(workdir, known[name], seeds)
-      if isinstance(study, Study) and runs[name].keys() == study.arms.keys():
+      if runs[name].keys() == study.arms.keys():
         verdicts[name] = judge(study.contrasts, runs[name], study.tuned_by)
       else:
         log.warning("%s has other arms by now: run it again", name)

@@ -1,12 +1,16 @@
 """What is told of residual nets, and of plain ones that are as deep."""
 
 import itertools
+import math
 
 from jaxnets.claims.measures import TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.papers import RESNET
+from jaxnets.claims.probed import FIRST_GRADIENT, RESPONSE
 from jaxnets.claims.recipes import coarse, recipe
-from jaxnets.claims.study import Arm, Claim, Contrast, Size, Study
+from jaxnets.claims.study import Arm, Beyond, Claim, Contrast, Size, Study
 from jaxnets.config import Config
+
+SMALL = ("cpu", "laptop")
 
 
 def _nets(
@@ -25,9 +29,11 @@ def _nets(
 
 
 def _base(size: Size) -> Config:
-  """He et al.'s nets; half as wide for the hour on a laptop. Gradients are looked at on the way."""
+  """He et al.'s nets; half as wide on a laptop. Layers are looked at on the way."""
   if size == "pod":
-    return recipe(size, "resnet34_a")
+    c = recipe(size, "resnet34_a")
+    c.train.probe_every = c.train.steps // 4
+    return c
   c = recipe(size, "cifar_resnet20", **({"width": 0.5} if size == "laptop" else {}))
   c.train.probe_every = c.train.steps // 4
   return c
@@ -45,8 +51,15 @@ def _degradation(size: Size) -> Study:
     (
       Contrast(f"{deep} trains worse than {shallow}", shallow, deep, TRAIN_ERROR),
       Contrast(f"{deep} is worse on test images too", shallow, deep, TEST_ERROR),
+      Contrast(
+        f"the gradient that reaches the first layer of {deep} is at least half of {shallow}'s",
+        shallow,
+        deep,
+        FIRST_GRADIENT,
+        -math.log(2),
+      ),
     ),
-    note="400 steps are short: a net may be slow here rather than stuck" if size == "cpu" else "",
+    note="steps are few: a net may be slow here rather than stuck" if size in SMALL else "",
   )
 
 
@@ -57,13 +70,13 @@ def _reversal(size: Size) -> Study:
     Contrast(f"{residual} trains better than {plain}", residual, plain, TRAIN_ERROR),
     Contrast(f"{residual} is better on test images", residual, plain, TEST_ERROR),
   ]
-  if size != "cpu":
+  if size not in SMALL:
     says = f"{residual} is better than {shallow} on test images"
     contrasts.append(Contrast(says, residual, shallow, TEST_ERROR))
   named = {arm for one in contrasts for arm in (one.first, one.second)}
   arms = {name: arm for name, arm in _nets(size, low, high).items() if name in named}
-  note = "whether a deeper residual net is better, 500 test images do not tell"
-  return Study(_base(size), arms, tuple(contrasts), note=note if size == "cpu" else "")
+  note = "whether a deeper residual net is better, so few steps do not tell"
+  return Study(_base(size), arms, tuple(contrasts), note=note if size in SMALL else "")
 
 
 def _convergence(size: Size) -> Study:
@@ -75,6 +88,37 @@ def _convergence(size: Size) -> Study:
     _nets(size, low),
     (Contrast(says, f"residual-{low}", f"plain-{low}", measure),),
   )
+
+
+def _responses(size: Size) -> Study:
+  low, high = _depths(size)
+  plain, deep, shallow = f"plain-{high}", f"residual-{high}", f"residual-{low}"
+  arms = {n: arm for n, arm in _nets(size, low, high).items() if n in (plain, deep, shallow)}
+  return Study(
+    _base(size),
+    arms,
+    (
+      Contrast(f"responses are smaller in {deep} than in {plain}", deep, plain, RESPONSE),
+      Contrast(f"and than in {shallow}", deep, shallow, RESPONSE),
+    ),
+  )
+
+
+def _too_deep(size: Size) -> Study | Beyond:
+  if size == "pod":
+    return Beyond("it is told of CIFAR-10: --size=gpu")
+  if size != "gpu":
+    return Beyond("1,202 layers take days on a CPU, and fit nothing in some hundred steps")
+  return Study(
+    _base(size),
+    {f"residual-{d}": Arm({"net.shortcut": "A", "net.depth": d}) for d in (110, 1202)},
+    (
+      Contrast("1,202 layers are worse on test images", "residual-110", "residual-1202",
+               TEST_ERROR),
+      Contrast("though they train no worse by more than a tenth of a point", "residual-1202",
+               "residual-110", TRAIN_ERROR, -0.1),
+    ),
+  )  # fmt: skip
 
 
 def _shortcuts(size: Size) -> Study:
@@ -104,7 +148,8 @@ CLAIMS = (
     f"{RESNET}, sections 1 and 4.2, figures 1 and 6",
     "Training error rises with depth, with batch normalisation and signals that do not vanish; the "
     "authors argue that vanishing gradients are unlikely to be the cause.",
-    "Training and test error of the deeper plain net exceed those of the shallower one.",
+    "Training and test error of the deeper plain net exceed those of the shallower one, though its "
+    "gradients do not vanish.",
     "CIFAR-10, 20 to 56 layers: about +4 points of training, +4 to +5 of test error; ImageNet, 18 "
     "to 34 layers: +0.60 points of validation error (table 2)",
     _degradation,
@@ -128,6 +173,27 @@ CLAIMS = (
     "The residual net needs fewer steps to a given training error.",
     "no number in the paper; figure 4",
     _convergence,
+  ),
+  Claim(
+    "C18",
+    "Residual functions are small: layers of residual nets respond less than those of plain nets",
+    f"{RESNET}, section 4.2, figure 7",
+    "Standard deviations of the layers' responses, after batch norm and before sum and ReLU, are "
+    "generally smaller than in the plain counterparts, and smaller in deeper residual nets.",
+    "At the end of training the geometric mean over the layers is smaller in the residual net than "
+    "in the plain one, and smaller in the deeper of two residual nets.",
+    "no number in the paper; figure 7",
+    _responses,
+  ),
+  Claim(
+    "C19",
+    "A net can be too deep, and overfit",
+    f"{RESNET}, section 4.2, table 6",
+    "1,202 layers fit the training images (error below 0.1 %) and are worse on test images than "
+    "110, which the authors argue is overfitting.",
+    "Of two nets that fit the training images, the one of 1,202 layers has the higher test error.",
+    "CIFAR-10: 7.93 against 6.43 %",
+    _too_deep,
   ),
   Claim(
     "C20",

@@ -1,0 +1,64 @@
+"""Numbers of a run that claims are about, from what was seen in its layers. No JAX here.
+
+They need `train.probe_every`; of a run without probes they are None.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jaxnets import runs
+from jaxnets.claims.measures import Measure
+from jaxnets.runs import Run
+
+Rows = list[dict[str, Any]]
+
+
+def _at_the_end(
+  what: str, mean: Callable[[Iterable[float]], float], said: Callable[[float], float]
+) -> Callable[[Run], float | None]:
+  """A mean over the layers that have `what`, at the last step that was probed."""
+
+  def of(run: Run) -> float | None:
+    rows = runs.read_metrics(run.folder, runs.PROBES)
+    last = max((row["step"] for row in rows), default=0)
+    # Of what gives outputs with an activation: the last layer's are the logits.
+    own = [row[what] for row in rows if row["step"] == last and row["layer"] not in NOT_LAYERS]
+    known = [value for value in own if value is not None]
+    return said(mean(known)) if known else None
+
+  return of
+
+
+NOT_LAYERS = ("head", "maps")
+ZEROS = Measure(
+  "zeros among the outputs, median layer",
+  _at_the_end("zero_share", statistics.median, lambda share: 100 * share),
+  "points",
+)
+SPARE = Measure(
+  "components beyond 90 % of the channels' energy, median layer",
+  _at_the_end("energy_90", statistics.median, lambda share: 100 * (1 - share)),
+  "points",
+)
+RESPONSE = Measure(
+  "deviation of the layers' responses, geometric mean",
+  _at_the_end("response_std", statistics.geometric_mean, math.log),
+  "times",
+)
+
+
+def _first_gradient(run: Run) -> float | None:
+  """The logarithm of the geometric mean, over the probed steps, of the first layer's gradient."""
+  rows = runs.read_metrics(run.folder, runs.PROBES)
+  if not rows:
+    return None
+  first = rows[0]["layer"]
+  found = [row["gradient_norm"] for row in rows if row["layer"] == first]
+  if not all(found):  # none of them may be missing, or exactly zero
+    return None
+  return math.log(statistics.geometric_mean(found))
+
+
+FIRST_GRADIENT = Measure("gradient norm of the first layer", _first_gradient, "times")

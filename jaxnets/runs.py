@@ -153,8 +153,17 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
       f"the data of {workdir} are not those that it began with (fingerprint {old}, now {new})\n"
       "Use a new --workdir, or the --data_dir of before"
     )
-  start = {"time": now(), "host": socket.gethostname(), "argv": sys.argv, "code": code_hash(),
-         "jaxnets": __version__, "python": sys.version.split()[0], **facts}  # fmt: skip
+  start = {
+    "time": now(),
+    "host": socket.gethostname(),
+    "process": os.getpid(),
+    "argv": sys.argv,
+    "code": code_hash(),
+    "jaxnets": __version__,
+    "python": sys.version.split()[0],
+    **facts,
+  }
+  _forget_peak()
   write_json(workdir / "config.json", config)
   write_json(
     workdir / "run.json",
@@ -169,9 +178,12 @@ def begin(workdir: Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
 
 
 def end(workdir: Path, state: str, exit_code: int, error: str = "") -> None:
-  """Notes how the run ended."""
+  """Notes how the run ended; in its own process also the most that was resident since `begin`."""
   run = read_json(workdir / "run.json") or {"schema": SCHEMA}
   run |= {"state": state, "exit": exit_code, "ended": now(), "error": error}
+  here = run.get("process") == os.getpid() and run.get("host") == socket.gethostname()
+  if here and (peak := _peak()) is not None:
+    run["peak_resident_bytes"] = peak
   write_json(workdir / "run.json", run)
 
 
@@ -297,6 +309,21 @@ def _lasted(start: dict[str, Any]) -> float:
   begun = datetime.fromisoformat(start["time"])
   end = datetime.fromisoformat(start.get("ended") or start.get("seen") or start["time"])
   return end.timestamp() - begun.timestamp()
+
+
+def _forget_peak() -> None:
+  """Lets Linux count the peak of the process's resident memory from now on."""
+  with contextlib.suppress(OSError):
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak() -> int | None:
+  """Bytes of that peak; None where there is no /proc."""
+  try:
+    lines = Path("/proc/self/status").read_text().splitlines()
+  except OSError:
+    return None
+  return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
 
 
 def now() -> str:

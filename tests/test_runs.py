@@ -53,6 +53,26 @@ def test_looks_at_the_test_split_are_counted_across_starts(tmp_path):
   assert len(runs.read_json(tmp_path / "run.json")["starts"]) == 2
 
 
+def test_the_peak_of_memory_is_that_since_the_run_began(tmp_path):
+  if not os.access("/proc/self/clear_refs", os.W_OK):
+    pytest.skip("no /proc whose peaks can be forgotten")
+  peaks = []
+  for megabytes in (300, 1):
+    runs.begin(tmp_path, {}, {})
+    held = b"1" * (megabytes << 20)
+    del held
+    runs.end(tmp_path, "done", 0)
+    peaks.append(runs.read_json(tmp_path / "run.json")["peak_resident_bytes"] >> 20)
+  assert 290 < peaks[0] - peaks[1] < 310
+
+
+def test_the_peak_is_that_of_the_process_that_ran_and_of_no_other(tmp_path):
+  runs.begin(tmp_path, {}, {})
+  runs.note(tmp_path, process=os.getpid() + 1)
+  runs.end(tmp_path, "failed", 1, "it died")
+  assert "peak_resident_bytes" not in runs.read_json(tmp_path / "run.json")
+
+
 def test_a_killed_run_took_the_time_until_its_last_row(tmp_path):
   runs.begin(tmp_path, {}, {})
   assert runs.read_run(tmp_path).seconds == 0

@@ -14,8 +14,8 @@ from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
 from jaxnets.errors import DivergedError
+from jaxnets.train import latency, optim, probes
 from jaxnets.train import mesh as meshes
-from jaxnets.train import optim, probes
 from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.evaluate import evaluate, protocol
 from jaxnets.train.experiment import Experiment, build, load
@@ -255,7 +255,9 @@ def summarise(
       found = evaluate(experiment, state, source, masked=True)
       metrics |= {f"test_masked_{name}": value for name, value in found.items() if name != "count"}
     record({"step": int(state.step), "split": split, **scores})
+  inference = latency.measure(experiment, state, source)
   if first:
+    runs.note(workdir, inference=inference)
     metrics |= last_training(workdir, experiment.steps)
   summary = {
     "state": "done",

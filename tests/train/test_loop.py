@@ -61,6 +61,14 @@ def test_the_test_split_is_read_once_and_only_at_the_end(finished):
   assert runs.read_json(workdir / "run.json")["test_reads"] == 1
 
 
+def test_the_time_of_an_image_at_inference_is_noted_beside_what_repeats_to_the_bit(finished):
+  c, workdir, summary = finished
+  found = runs.read_json(workdir / "run.json")["inference"]
+  assert found["batch"] == c.eval.batch
+  assert 0 < found["seconds_per_image"] < 1
+  assert "inference" not in summary
+
+
 def test_rows_of_metrics_cover_every_step_once(finished):
   _, workdir, _ = finished
   rows = [r for r in runs.read_metrics(workdir) if r["split"] == "train"]

@@ -47,18 +47,25 @@ def propagation(
     squares = OrderedDict((path, mean_square(one.output)) for path, one in layers.items())
     return loss(output.logits), squares
 
-  def outputs():
-    _, layers = net.look(params, stats, images, train=train, key=key)
-    return {path: one.output for path, one in layers.items()}
-
-  nudges = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(outputs))
+  nudges = still(lambda: net.look(params, stats, images, train=train, key=key)[1])
   gradient = jax.grad(total, argnums=(0, 1), has_aux=True)
   (by_weights, by_outputs), squares = gradient(params, nudges)
   weights, none = layer_norms(by_weights), jnp.zeros(())
-  outs = {path: jnp.linalg.norm(x.astype(jnp.float32).ravel()) for path, x in by_outputs.items()}
+  outs = {path: output_norm(x) for path, x in by_outputs.items()}
   return OrderedDict(
     (path, Flow(square, outs[path], weights.get(path, none))) for path, square in squares.items()
   )
+
+
+def still(look: Callable[[], Mapping[str, Any]]) -> dict[str, jax.Array]:
+  """Nudges of 0 for the outputs of all layers that `look` gives; it is traced, not computed."""
+  layers = jax.eval_shape(look)
+  return {path: jnp.zeros(one.output.shape, one.output.dtype) for path, one in layers.items()}
+
+
+def output_norm(gradient: jax.Array) -> jax.Array:
+  """The Euclidean norm of a gradient by outputs, float32."""
+  return jnp.sqrt(jnp.square(gradient.astype(jnp.float32)).sum())
 
 
 def log_slope(values: jax.typing.ArrayLike | Sequence[Any] | Mapping[str, Any]) -> jax.Array:

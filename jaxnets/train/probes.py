@@ -16,9 +16,10 @@ import jax.numpy as jnp
 
 from jaxnets import runs
 from jaxnets.config import Config
-from jaxnets.instruments import activations
+from jaxnets.instruments import activations, propagation
 from jaxnets.instruments.norms import layer_norms
 from jaxnets.nets import Net
+from jaxnets.train import score
 from jaxnets.train.state import State
 from jaxnets.train.step import Batch, Prepare
 
@@ -55,17 +56,27 @@ def make_probe(
     norms = {what: layer_norms(tree) for what, tree in trees.items()}
     # As in the step: the same images, and the same units dropped unless a batch comes in parts.
     augment_key, dropout_key = jax.random.split(key)
-    images, _ = prepare(augment_key, batch)
-    _, layers = net.look(
-      state.params, state.stats, images[: len(images) // accumulation], train=True,
-      key=jax.random.fold_in(dropout_key, state.step), dropout=recipe.dropout,
-    )  # fmt: skip
+    images, target = (x[: len(x) // accumulation] for x in prepare(augment_key, batch))
+    target = score.smooth(target, recipe.label_smoothing)
+
+    def looked(nudges):
+      output, layers = net.look(
+        state.params, state.stats, images, train=True, dropout=recipe.dropout, nudges=nudges,
+        key=jax.random.fold_in(dropout_key, state.step),
+      )  # fmt: skip
+      losses = score.cross_entropy(output.logits, target)
+      auxiliary = sum(score.cross_entropy(logits, target) for logits in output.aux)
+      return (losses + net.aux_weight * auxiliary).mean(), layers
+
+    nudges = propagation.still(lambda: looked({})[1])
+    by_outputs, layers = jax.grad(looked, has_aux=True)(nudges)
     rows = OrderedDict()
     for layer, seen in layers.items():
       rows[layer] = {
         "zero_share": activations.zero_share(seen.output),
         "dead_share": activations.dead(seen.output).mean(),
         "mean_square": activations.mean_square(seen.output),
+        "output_gradient": propagation.output_norm(by_outputs[layer]),
         "response_std": activations.deviation(seen.response),
       }
     for layer, found in variety({path: seen.output for path, seen in layers.items()}).items():
@@ -118,7 +129,7 @@ def write(
 
 MEASURES = (
   "gradient_norm", "update_norm", "weight_norm", "zero_share", "dead_share", "mean_square",
-  "response_std", "correlation", "effective_rank_share", "energy_90",
+  "output_gradient", "response_std", "correlation", "effective_rank_share", "energy_90",
 )  # fmt: skip
 
 

@@ -77,10 +77,20 @@ def test_activations_are_those_of_the_batch_before_the_step(watched):
   built = build(probed())
   init_key, _ = jax.random.split(jax.random.key(0))
   state = built.init(init_key)
-  images = np.asarray(next(loop.training_batches(built, 0))["image"], np.float32)
+  batch = next(loop.training_batches(built, 0))
+  images = np.asarray(batch["image"], np.float32)
   source = np.asarray(built.training.images, np.float32)
   images = (images - source.mean()) / source.std()
-  _, layers = built.net.look(state.params, state.stats, images, train=True)
+  output, layers = built.net.look(state.params, state.stats, images, train=True)
+  # The gradient of the mean cross-entropy by logits is what is wrong with the probabilities.
+  wrong = jax.nn.softmax(output.logits) - jax.nn.one_hot(batch["label"], 10)
+  by_logits = float(np.linalg.norm(wrong)) / len(images)
+  assert rows[1, "head"]["output_gradient"] == pytest.approx(by_logits, rel=1e-3)
+  # All places of a map have the same part in its mean, so each gets the gradient of the mean / n.
+  by_means = np.linalg.norm(wrong @ state.params["head"]["kernel"].T) / len(images)
+  places = layers["maps"].output[0, ..., 0].size
+  by_maps = float(by_means) / places**0.5
+  assert rows[1, "maps"]["output_gradient"] == pytest.approx(by_maps, rel=1e-3)
   for layer in ("stem", "stage3/unit1/conv2"):
     zeros = float((np.asarray(layers[layer].output) == 0).mean())
     assert rows[1, layer]["zero_share"] == pytest.approx(zeros, abs=2e-3)

@@ -27,6 +27,7 @@ VERBS = {
   "ablate": "a sweep from one net to another, axis by axis",
   "status": "how far a sweep is, and what went wrong",
   "compare": "runs beside each other: means over seeds, intervals, differences",
+  "board": "error against what it costs: hand-made features, MLPs and ConvNets together",
   "report": "one page with figures and tables of a sweep, to read without a network",
   "list": "nets, data, experiments",
   "show": "a config with where each value comes from, or the axes of a net",

@@ -12,13 +12,18 @@ def define(values: flags.FlagValues) -> None:
   """The flags that say which runs stand beside which, by what."""
   flags.DEFINE_list("by", [], "fields to group by; else all that differ but the seed",
                     flag_values=values)  # fmt: skip
-  flags.DEFINE_string("metric", "test_top1", "of summary.json", flag_values=values)
+  define_metric(values)
   flags.DEFINE_string(
     "baseline", None, "the group to compare with, as depth=20,shortcut=A; else the first",
     flag_values=values,
   )  # fmt: skip
   flags.DEFINE_bool("mixed_protocols", False, "show numbers that were measured in several ways "
                     "together", flag_values=values)  # fmt: skip
+
+
+def define_metric(values: flags.FlagValues) -> None:
+  """The flag that says by which number runs are judged."""
+  flags.DEFINE_string("metric", "test_top1", "of summary.json", flag_values=values)
 
 
 def folders(values: flags.FlagValues, arguments: list[str], verb: str) -> list[Path]:

@@ -224,18 +224,20 @@ def _std(values: list[float], largest: float) -> float | None:
 def _interval(
   n: int, mean: float, std: float | None, level: float
 ) -> tuple[float, float] | tuple[None, None]:
-  from scipy import special
-
   if not std:
     return None, None
+  from scipy import special
+
   half = float(special.stdtrit(n - 1, (1 + level) / 2)) * std / math.sqrt(n)
   return mean - half, mean + half
 
 
 def _p(n: int, mean: float, std: float | None) -> float | None:
+  if not std:
+    return None
   from scipy import special
 
-  return 2 * float(special.stdtr(n - 1, -abs(mean) * math.sqrt(n) / std)) if std else None
+  return 2 * float(special.stdtr(n - 1, -abs(mean) * math.sqrt(n) / std))
 
 
 def _power(n: int, ratio: float, level: float) -> float:

@@ -4,7 +4,7 @@ Two costs: the multiply-adds of one image, and the time of one image as the runs
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -158,18 +158,22 @@ def _bars(content: Content, point: Point) -> list[Line]:
 def _axes(
   panel: Axes, points: list[Point], content: Content, written: Callable[[float], str]
 ) -> None:
+  cost_axis(panel, [point.cost for point in points], written)
+  style.within_shares(panel, "y", content.share)
+  panel.set_ylabel(f"{words.metric_name(content.metric)}{', %' if content.share else ''}")
+
+
+def cost_axis(panel: Axes, costs: Sequence[float], written: Callable[[float], str]) -> None:
+  """A logarithmic level axis with a few round ticks; what is on it has been drawn."""
   panel.set_xscale("log")
   panel.margins(x=0.12, y=0.16)
   low, high = panel.get_xlim()
   ratio = high / low
   leading = (1.0,) if ratio > 2000 else (1, 2, 5) if ratio > 6 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
   ticks = style.round_numbers(low, high, leading)
-  ends = [min(point.cost for point in points), max(point.cost for point in points)]
-  panel.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) > 1 else ends))
+  panel.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) > 1 else [min(costs), max(costs)]))
   panel.xaxis.set_minor_locator(NullLocator())
   panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
-  style.within_shares(panel, "y", content.share)
-  panel.set_ylabel(f"{words.metric_name(content.metric)}{', %' if content.share else ''}")
 
 
 def _legends(

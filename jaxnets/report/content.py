@@ -2,6 +2,7 @@
 reading the run folders.
 """
 
+import itertools
 import statistics as plain
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from jaxnets.report import axes, verdict, words
 from jaxnets.report.verdict import DepthChange, Verdict
 from jaxnets.runs import Run, own_seconds, read_metrics
-from jaxnets.sweep import aggregate, folder, statistics
+from jaxnets.sweep import aggregate, folder, pipelines, statistics
 from jaxnets.sweep.aggregate import Compared, Group
 from jaxnets.sweep.folder import Sweep
 from jaxnets.sweep.keys import shorten
@@ -104,7 +105,8 @@ def gather(source: Source, groups: Sequence[Group], metric: str, *, mixed: bool 
     verdict.judge(found, labels, metric, LEVEL),
     verdict.depth_changes(groups, keys, metric, LEVEL),
     [
-      *notes(found, keys, metric), *([] if metric.startswith("train_") else [TRAINED]),
+      *notes(found, keys, metric),
+      *([] if metric.startswith("train_") else trained_notes(groups, metric)),
       *speed_notes(groups, speeds), *_code_notes(source.runs),
     ],
   )  # fmt: skip
@@ -132,6 +134,24 @@ def notes(found: Sequence[Compared], keys: Sequence[str], metric: str) -> list[s
   if follow:
     lines.append(f"Differ along with the groups and are not shown: {', '.join(follow)}.")
   lines += _protocol_notes(found, metric)
+  return lines
+
+
+def trained_notes(groups: Sequence[Group], metric: str) -> list[str]:
+  """What numbers on training images are of: of nets, and of pipelines, which have accuracies."""
+  runs = [run for one in groups for run in one.runs]
+  of_pipelines = [run for run in runs if "pipeline" in run.config]
+  lines = [TRAINED] if len(of_pipelines) < len(runs) else []
+  if of_pipelines and aggregate.is_share(metric):
+    known = pipelines.all_images(of_pipelines)
+    done = [run for run in of_pipelines if run.state == "done"]
+    counts = {(run.summary["metrics"]["train_count"], pipelines.images(run, known)) for run in done}
+    parts = [f"the first {n:,}" for n in sorted({n for n, images in counts if n != images})]
+    if any(n == images for n, images in counts):
+      parts.append("all of them")
+    name = "That of hand-made features" if lines else "Train accuracy"
+    said = f": {' or '.join(parts)}" if parts else ""
+    lines.append(f"{name} is of the fitted classifier, on training images as they are{said}.")
   return lines
 
 
@@ -177,8 +197,9 @@ def seeds(content: Content) -> list[int]:
 
 
 def environments(content: Content) -> list[dict[str, Any]]:
-  """What the runs ran on, with how many ran there."""
+  """What the runs ran on, with how many ran there; without what none of them tells."""
   fields = {"jaxnets": "jaxnets", "code hash": "code", "python": "python", "jax": "jax",
+            "scikit-learn": "scikit-learn", "scikit-image": "scikit-image",
             "devices": "devices", "hosts": "hosts", "kernels": "kernels", "threads": "threads",
             "data fingerprint": "data_fingerprint"}  # fmt: skip
   counts: dict[tuple[str, ...], int] = {}
@@ -186,8 +207,9 @@ def environments(content: Content) -> list[dict[str, Any]]:
     if run.record:
       row = tuple(str(run.record.get(name, "")) for name in fields.values())
       counts[row] = counts.get(row, 0) + 1
+  known = [any(row[i] for row in counts) for i in range(len(fields))]
   return [
-    {**dict(zip(fields, row, strict=True)), "runs": n}
+    {**dict(itertools.compress(zip(fields, row, strict=True), known)), "runs": n}
     for row, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
   ]
 
@@ -224,7 +246,7 @@ def _protocol_notes(found: Sequence[Compared], metric: str) -> list[str]:
       f"{words.number(noise, True)} points, for all runs alike: no part of the spread over seeds."
     )
   if metric.startswith("train_"):
-    lines.append(TRAINED)
+    lines += trained_notes([one.group for one in found], metric)
   return lines
 
 

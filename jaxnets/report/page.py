@@ -60,19 +60,23 @@ def facts(content: Content) -> list[tuple[str, str]]:
   states = [run.state for run in content.source.runs]
   counts = [f"{states.count(s)} {s}" for s in STATES if states.count(s)]
   seen = contents.environments(content)
-  nets, data = (
-    sorted({str(run.config.get(section, {}).get("name", "")) for run in content.source.runs} - {""})
-    for section in ("net", "data")
-  )
+  nets, features, classifiers, data = (
+    sorted({str(run.config.get(section, {}).get(field, "")) for run in content.source.runs} - {""})
+    for section, field in (
+      ("net", "name"), ("pipeline", "features"), ("pipeline", "classifier"), ("data", "name")
+    )
+  )  # fmt: skip
   rows = [
     ("runs", ", ".join(counts)),
     ("groups", str(len(content.found))),
     ("seeds", _range(contents.seeds(content))),
     ("net", _few(nets)),
+    ("features", _few(features)),
+    ("classifier", _few(classifiers)),
     ("data", _few(data)),
-    ("hardware", _few(list(dict.fromkeys(row["devices"] for row in seen if row["devices"])))),
+    ("hardware", _few(_known(seen, "devices"))),
     ("time of all runs", words.duration(contents.total_seconds(content))),
-    ("code hash", _few(list(dict.fromkeys(row["code hash"] for row in seen if row["code hash"])))),
+    ("code hash", _few(_known(seen, "code hash"))),
   ]
   return [(name, value) for name, value in rows if value]
 
@@ -103,6 +107,11 @@ def _first_config(content: Content) -> str:
   if content.source.sweeps or not content.found:
     return ""
   return json.dumps(content.found[0].group.runs[0].config, indent=1)
+
+
+def _known(seen: list[dict[str, str]], name: str) -> list[str]:
+  """Each value once, of the environments that tell it."""
+  return list(dict.fromkeys(row[name] for row in seen if row.get(name)))
 
 
 def _few(values: list[str]) -> str:

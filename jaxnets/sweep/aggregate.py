@@ -1,14 +1,14 @@
 """Runs in groups that differ in the seed, and groups beside each other. No JAX here."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets.config import flatten
 from jaxnets.errors import ConfigError, did_you_mean
 from jaxnets.runs import Run, read_run, speed
-from jaxnets.sweep import folder, statistics
+from jaxnets.sweep import folder, pipelines, statistics
 from jaxnets.sweep.keys import shorten, text_of
 from jaxnets.sweep.statistics import Difference, Summary
 
@@ -77,7 +77,7 @@ def group(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Group]:
   Raises:
     ConfigError: a key that no config has, or no run has begun.
   """
-  configs = [flatten(run.config) for run in runs]
+  configs = [pipelines.own_fields(flatten(run.config)) for run in runs]
   begun = [(run, config) for run, config in zip(runs, configs, strict=True) if config]
   if not begun:
     raise ConfigError("none of the runs has begun yet\nSee python launch.py status")
@@ -87,10 +87,8 @@ def group(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Group]:
   for key in by:
     if key not in keys:
       raise ConfigError(f"--by={key}: no config has this field.{did_you_mean(key, keys)}")
-  varied = [
-    key for key in keys
-    if key not in unseen and len({repr(config.get(key)) for _, config in begun}) > 1
-  ]  # fmt: skip
+  found = pipelines.varied([config for _, config in begun])
+  varied = [key for key in found if key not in unseen]
   chosen = list(by) or varied
   groups: dict[str, Group] = {}
   members: dict[str, list[dict[str, Any]]] = {}
@@ -100,10 +98,10 @@ def group(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Group]:
     own.runs.append(run)
     members.setdefault(repr(axes), []).append(config)
   rest = [key for key in varied if key not in chosen]
-  return [
+  return _sized(
     one._replace(pooled=tuple(k for k in rest if len({repr(c.get(k)) for c in members[text]}) > 1))
     for text, one in groups.items()
-  ]
+  )
 
 
 def compare(
@@ -203,6 +201,17 @@ def cost(one: Group, name: str) -> int | None:
   return found.pop() if len(found) == 1 else None
 
 
+def images(one: Group, known: Mapping[Any, int]) -> int | None:
+  """The training images of a group's runs; None where it is not known or they differ in it.
+
+  Args:
+    one: the group.
+    known: of `pipelines.all_images`.
+  """
+  numbers = {pipelines.images(run, known) for run in one.runs} - {None}
+  return numbers.pop() if len(numbers) == 1 else None
+
+
 def speeds(one: Group, read: Callable[[Run], list[dict[str, Any]]]) -> list[float]:
   """Images per second of the group's runs that are done, as `runs.speed`, of those that logged any.
 
@@ -231,6 +240,21 @@ def is_share(metric: str) -> bool:
 def is_sampled(metric: str) -> bool:
   """Whether a metric is an accuracy on images that the net was not trained on."""
   return is_share(metric) and not metric.startswith("train_")
+
+
+def _sized(groups: Iterable[Group]) -> list[Group]:
+  """The groups, of pipelines with their number of training images where the config says 0: all.
+
+  Where it is not known it stays 0; so it does beside a group of just that number.
+  """
+  groups = list(groups)
+  known = pipelines.all_images(run for one in groups for run in one.runs)
+  for i, one in enumerate(groups):
+    if one.axes.get(pipelines.IMAGES) == 0 and (number := images(one, known)):
+      axes = one.axes | {pipelines.IMAGES: number}
+      if all(other.axes != axes for other in groups):
+        groups[i] = one._replace(axes=axes)
+  return groups
 
 
 def _protocols(one: Group) -> set[str]:

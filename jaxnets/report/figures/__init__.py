@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from jaxnets.report import words
 from jaxnets.report.content import Content
-from jaxnets.report.figures import curves, depth, pareto, saving, sweep
+from jaxnets.report.figures import curves, depth, pareto, saving, sizes, sweep
 from jaxnets.report.figures.style import Page
 
 
@@ -48,6 +48,13 @@ KINDS = (
     "than five seeds the band spans the least and the most and each seed is drawn, otherwise it is "
     "the 95 % t interval of the mean. Dotted lines that end in a cross are runs that are not done. "
     "The vertical axis is cut to the values after the first quarter of the steps.",
+  ),
+  Kind(
+    "sizes", "Learning curves over training-set size", sizes.draw,
+    "Result by the number of training images. Lines join means over seeds; upright bars are 95 % "
+    "intervals of the mean, where several seeds give one. Lines at one size stand a little apart. "
+    "That hand-made features win at the small end is seen where the line of learned ones, on as "
+    "few images, is below theirs; a net that was trained on all images is one mark.",
   ),
   Kind(
     "pareto", "Accuracy against cost", pareto.draw_macs,

@@ -36,7 +36,7 @@ BELOW = {
   "sweep": {"train", "nets", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
   "report": {"sweep", "config", "runs"},
   "classical": {"train", "sweep", "data", "config", "fields", "runs"},
-  "claims": {"report", "sweep", "instruments", "data", "cost", "nets", "config", "runs"},
+  "claims": {"report", "classical", "sweep", "instruments", "data", "cost", "nets", "config", "runs"},
   "cli": {
     "report",
     "classical",

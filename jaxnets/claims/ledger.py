@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets.claims.judge import Values
-from jaxnets.claims.study import Beyond, Claim, Numbers, Overrides, Size, Study
+from jaxnets.claims.study import Arm, Beyond, Claim, Numbers, Overrides, Size, Study
+from jaxnets.classical import config as of_pipelines
 from jaxnets.config import Config, changed, digest
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run, read_json, read_run, write_json
@@ -14,6 +15,7 @@ from jaxnets.sweep import cells, folder
 from jaxnets.sweep.cells import Cell, Solve
 
 NAME = "claims.json"
+PIPELINES = "pipelines"  # the sweep folder of hand-made features, inside that of the nets
 SCHEMA = 1
 
 
@@ -38,6 +40,7 @@ class Planned(NamedTuple):
   """The cells of some claims, each once, and which of them decide what."""
 
   cells: list[Cell]
+  pipelines: list[Cell]  # of hand-made features
   arms: dict[str, Arms]  # by claim
 
 
@@ -56,6 +59,7 @@ def plan(
     make_solve: what finds the values of matched axes, for the base config of a study.
   """
   found: dict[str, Cell] = {}
+  pipelines: dict[str, Cell] = {}
   arms: dict[str, Arms] = {}
   for claim in claims:
     study = claim.study(size)
@@ -66,17 +70,30 @@ def plan(
     own = list(range(study.seeds)) if seeds is None else list(seeds)
     solve = make_solve(study.base)
 
-    def choice(overrides: Overrides, study=study, own=own, solve=solve) -> Choice:
-      made = cells.resolve(study.base, [overrides | {"seed": seed} for seed in own], solve)
-      hashes = [found.setdefault(cell.hash, cell).hash for cell in made]
-      recipe = digest(changed(made[0].config, {"seed": 0}))
-      return Choice(recipe, dict(zip(own, hashes, strict=True)))
+    def choice(arm: Arm, tried: Overrides, study=study, own=own, solve=solve) -> Choice:
+      overrides = arm.overrides | tried
+      if arm.hand_made:
+        made, known = _pipelines(study, overrides, own), pipelines
+        recipe = of_pipelines.changed(made[0].overrides | {"seed": 0})
+      else:
+        made = cells.resolve(study.base, [overrides | {"seed": seed} for seed in own], solve)
+        known = found
+        recipe = changed(made[0].config, {"seed": 0})
+      hashes = [known.setdefault(cell.hash, cell).hash for cell in made]
+      return Choice(digest(recipe), dict(zip(own, hashes, strict=True)))
 
     arms[claim.id] = {
-      name: [choice(arm.overrides | tried) for tried in arm.tried]
-      for name, arm in study.arms.items()
+      name: [choice(arm, tried) for tried in arm.tried] for name, arm in study.arms.items()
     }
-  return Planned(list(found.values()), arms)
+  return Planned(list(found.values()), list(pipelines.values()), arms)
+
+
+def _pipelines(study: Study, overrides: Overrides, seeds: Sequence[int]) -> list[Cell]:
+  """The cells of hand-made features on the images of a study, one a seed."""
+  of_data = {f"data.{key}": study.base.data[key] for key in ("name", "image_size", "validation")}
+  rest = of_data | overrides
+  features, classifier = rest.pop("pipeline.features"), rest.pop("pipeline.classifier")
+  return of_pipelines.cells([features], [classifier], seeds, overrides=rest)
 
 
 def write(workdir: Path, size: Size, arms: Mapping[str, Arms]) -> None:
@@ -168,11 +185,14 @@ def runs_of(
   workdir: Path, arms: Arms, seeds: Sequence[int] | None = None
 ) -> dict[str, list[dict[int, Run]]]:
   """The runs of a claim's arms, as `judge` takes them; of some seeds only, when given."""
-  places = {row["hash"]: row for row in folder.read(workdir).cells}
+  places = {}
+  for place in (workdir, workdir / PIPELINES):
+    if folder.is_sweep(place):
+      places |= {row["hash"]: (place, row) for row in folder.read(place).cells}
   return {
     arm: [
       {
-        seed: _run(workdir, places[cell])
+        seed: _run(*places[cell])
         for seed, cell in one.cells.items()
         if seeds is None or seed in seeds
       }

@@ -15,6 +15,25 @@ def recipe(size: Size, net: str, **axes) -> Config:
   return {"cpu": _digits, "laptop": _passes, "gpu": _cifar10, "pod": _imagenet}[size](net, axes)
 
 
+def alexnet(size: Size) -> dict:
+  """Overrides that make AlexNet of a small size's net: few, large kernels and large hidden layers.
+
+  The paper's net with small strides, a quarter as wide; the digits have no room for its poolings,
+  and get four of its layers.
+  """
+  if size != "cpu":
+    return {"net.name": "alexnet_owt", "net.width": 0.25, "net.stem": "small"}
+  return {
+    "net.name": "vgg11", "net.widths": (32, 64), "net.units": (1, 1), "net.kernel": 5,
+    "net.hidden": 1024, "net.stem": "small",
+  }  # fmt: skip
+
+
+def seeds(size: Size) -> int:
+  """Of a study whose runs take minutes on a laptop: three there."""
+  return 3 if size == "laptop" else 5
+
+
 def coarse(size: Size) -> str:
   """What the small size says of margins below a point."""
   if size != "cpu":

@@ -14,10 +14,11 @@ Overrides = dict[str, Any]  # dotted config keys and values
 
 
 class Arm(NamedTuple):
-  """One side of comparisons: a net and its recipe."""
+  """One side of comparisons: a net and its recipe, or hand-made features and a classifier."""
 
   overrides: Overrides
   tried: tuple[Overrides, ...] = ({},)  # of the recipe, for this arm alone; the best counts
+  hand_made: bool = False  # overrides are of `classical.config`, the images those of the study
 
 
 class Contrast(NamedTuple):
@@ -71,6 +72,11 @@ class Claim(NamedTuple):
   hypothesis: str  # what is tested
   expected: str  # effect in the literature
   study: Callable[[Size], Study | Trial | Beyond]
+
+
+def needs_pipelines(study: Study | Trial | Beyond) -> bool:
+  """Whether an arm of a study is of hand-made features."""
+  return isinstance(study, Study) and any(arm.hand_made for arm in study.arms.values())
 
 
 def find(claims: Mapping[str, Claim], name: str) -> Claim:

@@ -14,13 +14,14 @@ goes on. No verdict comes from one seed.
 """
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   from jaxnets.claims.trained import CLAIMS
   from jaxnets.sweep import equal
 
-  chosen = [find(CLAIMS, name) for name in names] or list(CLAIMS.values())
+  chosen = [find(CLAIMS, name) for name in names] or _possible(CLAIMS.values(), values.size)
   sweep.trackers(values)
   sweep.check_workdir(values)
   if values.probe and not values.dry_run:
@@ -127,18 +128,61 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
     chosen, values.size, seeds, lambda base: equal.make_solve(base, values.data_dir)
   )
   trials = [one.id for one in chosen if isinstance(one.study(values.size), Trial)]
-  if trials and not values.dry_run:
-    code = _in_a_process(values, trials)
-    if code or not planned.cells:
-      return code
+  code = _in_a_process(values, trials) if trials and not values.dry_run else 0
+  if code:
+    return code
+  if planned.pipelines and not values.dry_run:
+    code = _hand_made(values, planned) or code
   if not planned.cells:
-    raise ConfigError("these claims train nothing: there is nothing to price")
+    if values.dry_run:
+      raise ConfigError("these claims train no nets: there is nothing to price")
+    return code
   base = planned.cells[0].config
   spec = f"claims run {' '.join(names)} --size={values.size}".replace("  ", " ")
-  return sweep.run_cells(
+  ended = sweep.run_cells(
     values, spec, "What is told of these nets?", base, planned.cells, then="claims report",
     begun=lambda workdir: ledger.write(workdir, values.size, planned.arms),
   )  # fmt: skip
+  return ended or code
+
+
+def _possible(claims: Iterable[Any], size: Any) -> list[Any]:
+  """All claims; without scikit-learn and scikit-image those that train nets only."""
+  from jaxnets.claims.study import needs_pipelines
+  from jaxnets.classical import packages
+
+  chosen = list(claims)
+  try:
+    packages.require()
+  except DataError as error:
+    left = [one.id for one in chosen if needs_pipelines(one.study(size))]
+    log.warning("%s left out: %s", ", ".join(left), str(error).replace("\n", ": "))
+    chosen = [one for one in chosen if one.id not in left]
+  return chosen
+
+
+def _hand_made(values: flags.FlagValues, planned: Any) -> int:
+  """Runs what is missing of the pipelines of hand-made features; FAILED if some do not end well."""
+  from jaxnets.claims import ledger
+  from jaxnets.classical import packages, session
+  from jaxnets.sweep import folder
+
+  packages.require()
+  session.check(planned.pipelines, values.data_dir)
+  workdir = Path(values.workdir).absolute() / ledger.PIPELINES
+  failed = 0
+  with said_to():
+    session.declare(workdir, planned.pipelines)
+    ran = session.run_cells(
+      folder.read(workdir), [cell.hash for cell in planned.pipelines], values.data_dir, said_to,
+      jobs=values.threads or os.cpu_count() or 1, again=values.retry_failed,
+    )  # fmt: skip
+    for number, (row, result) in enumerate(ran, start=1):
+      wrong = isinstance(result, Exception)
+      failed += wrong
+      told = f"failed: {str(result).partition(chr(10))[0]}" if wrong else "done"
+      log.info("[%d/%d] %s  %s", number, len(planned.pipelines), row["folder"], told)
+  return sweep.FAILED if failed else 0
 
 
 def _in_a_process(values: flags.FlagValues, names: list[str]) -> int:

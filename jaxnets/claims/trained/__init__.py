@@ -1,9 +1,19 @@
 """The sentences that training or measuring decides, by the architecture that they are told of."""
 
 from jaxnets.claims.study import Claim
-from jaxnets.claims.trained import alexnet, googlenet, identity, resnet, signals, vgg
+from jaxnets.claims.trained import (
+  alexnet,
+  features,
+  googlenet,
+  identity,
+  resnet,
+  signals,
+  sparsity,
+  speed,
+  vgg,
+)
 
-FAMILIES = (alexnet, vgg, googlenet, resnet, identity, signals)
+FAMILIES = (features, alexnet, vgg, googlenet, resnet, identity, signals, sparsity, speed)
 
 
 def _in_order() -> dict[str, Claim]:

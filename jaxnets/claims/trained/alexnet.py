@@ -4,7 +4,7 @@ import math
 
 from jaxnets.claims.measures import MASKS_SAVE, TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.papers import ALEXNET, VGG
-from jaxnets.claims.recipes import recipe
+from jaxnets.claims.recipes import recipe, seeds
 from jaxnets.claims.study import Arm, Claim, Contrast, Size, Study
 from jaxnets.config import Config
 from jaxnets.sweep import grid
@@ -38,7 +38,7 @@ def _activations(size: Size) -> Study:
                math.log(3)),
       Contrast("sigmoid takes more steps than tanh", "tanh", "sigmoid", measure),
     ),
-    seeds=3 if size == "laptop" else 5,
+    seeds=seeds(size),
     note={"cpu": "digits need no ReLU", "laptop": "the paper goes on to 25 %"}.get(size, "")
     + "; all weights start as He et al. 2015 (1502.01852) draw them, which no net of 2012 had",
     tuned_by=measure,
@@ -83,16 +83,26 @@ def _sharing(size: Size) -> Study:
   equal = grid.matched("net.hidden", params={})[0]  # as many parameters as the base
   mlp = {"net.name": "mlp", "net.depth": 3} | equal
   arms = {"convolutions": Arm({}), "mlp": Arm(mlp)}
+  if size != "pod":  # local layers on photos have billions of weights
+    narrow = grid.matched("net.width", params={}, tolerance=0.03)[0]
+    arms["local"] = Arm({"net.shared": False} | narrow)
+  local = (
+    Contrast("local layers whose weights are not shared lie between", "convolutions", "local",
+             TEST_ERROR),
+    Contrast("on either side", "local", "mlp", TEST_ERROR),
+  ) if "local" in arms else ()  # fmt: skip
   return Study(
     base,
     arms,
     (
       Contrast("the MLP is worse by 5 points of test error", "convolutions", "mlp", TEST_ERROR,
                5.0),
+      *local,
       Contrast("though it trains no worse by more than a point", "mlp", "convolutions",
                TRAIN_ERROR, -1.0),
     ),
-    note="local nets whose weights are not shared are not built here",
+    note="local: convolutions whose weights differ from place to place, as narrow as makes the "
+    "parameters equal" if size != "pod" else "",
   )  # fmt: skip
 
 

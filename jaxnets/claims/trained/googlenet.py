@@ -4,7 +4,7 @@ import math
 
 from jaxnets.claims.measures import MACS, TEST_ERROR
 from jaxnets.claims.papers import GOOGLENET, INCEPTION_V3
-from jaxnets.claims.recipes import coarse, recipe
+from jaxnets.claims.recipes import coarse, recipe, seeds
 from jaxnets.claims.study import Arm, Claim, Contrast, Size, Study
 from jaxnets.config import Config
 
@@ -33,6 +33,7 @@ def _reductions(size: Size) -> Study:
       Contrast("half of the multiply-adds go", "reduced", "naive", MACS, math.log(2)),
       Contrast("at most half a point of accuracy goes", "reduced", "naive", TEST_ERROR, -0.5),
     ),
+    seeds=seeds(size),
     note=coarse(size),
   )
 

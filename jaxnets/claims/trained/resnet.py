@@ -6,7 +6,7 @@ import math
 from jaxnets.claims.measures import TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.papers import RESNET
 from jaxnets.claims.probed import FIRST_GRADIENT, RESPONSE
-from jaxnets.claims.recipes import coarse, recipe
+from jaxnets.claims.recipes import coarse, recipe, seeds
 from jaxnets.claims.study import Arm, Beyond, Claim, Contrast, Size, Study
 from jaxnets.config import Config
 
@@ -59,6 +59,7 @@ def _degradation(size: Size) -> Study:
         -math.log(2),
       ),
     ),
+    seeds=seeds(size),
     note="steps are few: a net may be slow here rather than stuck" if size in SMALL else "",
   )
 
@@ -76,7 +77,8 @@ def _reversal(size: Size) -> Study:
   named = {arm for one in contrasts for arm in (one.first, one.second)}
   arms = {name: arm for name, arm in _nets(size, low, high).items() if name in named}
   note = "whether a deeper residual net is better, so few steps do not tell"
-  return Study(_base(size), arms, tuple(contrasts), note=note if size in SMALL else "")
+  note = note if size in SMALL else ""
+  return Study(_base(size), arms, tuple(contrasts), seeds=seeds(size), note=note)
 
 
 def _convergence(size: Size) -> Study:
@@ -87,6 +89,7 @@ def _convergence(size: Size) -> Study:
     _base(size),
     _nets(size, low),
     (Contrast(says, f"residual-{low}", f"plain-{low}", measure),),
+    seeds=seeds(size),
   )
 
 
@@ -101,6 +104,7 @@ def _responses(size: Size) -> Study:
       Contrast(f"responses are smaller in {deep} than in {plain}", deep, plain, RESPONSE),
       Contrast(f"and than in {shallow}", deep, shallow, RESPONSE),
     ),
+    seeds=seeds(size),
   )
 
 

@@ -1,0 +1,152 @@
+"""What is told of speed: of GoogLeNet against VGG, and of accuracy for what it costs."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from jaxnets.claims.measures import MACS, PARAMS, TEST_ERROR, Measure
+from jaxnets.claims.papers import ALEXNET, GOOGLENET, RESNET, VGG
+from jaxnets.claims.recipes import alexnet, coarse, recipe
+from jaxnets.claims.study import Arm, Claim, Contrast, Numbers, Overrides, Size, Study, Trial
+
+
+def _counted(name: str) -> Measure:
+  return Measure(name, lambda run: None, "times", exact=True)
+
+
+TRAINING = Measure("time of a train step", lambda run: None, "times")
+INFERENCE = Measure("time of a forward pass", lambda run: None, "times")
+WEIGHTS, MEMORY = _counted("parameters"), _counted("memory of a compiled train step")
+NAMES = {"GoogLeNet": "googlenet", "VGG-16": "vgg16"}
+BATCH = {"cpu": 2, "laptop": 2, "gpu": 64, "pod": 64}
+ROUNDS = 2
+
+
+@functools.cache
+def _compiled(name: str, batch: int) -> tuple[Callable[[], Any], Callable[[], Any], float, float]:
+  """A train step and a forward pass on random images; logarithms of parameters and of bytes."""
+  import jax
+  import jax.numpy as jnp
+
+  from jaxnets import nets
+
+  net = nets.build(name)
+  shape = (batch, 224, 224, 3)
+  params, stats = jax.jit(lambda key: net.init(key, shape))(jax.random.key(0))
+  images = jax.random.normal(jax.random.key(1), shape)
+  key = jax.random.key(2)
+
+  def loss(params: Any) -> jax.Array:
+    logits = net.apply(params, stats, images, train=True, key=key).logits
+    return -jax.nn.log_softmax(logits)[:, 0].mean()
+
+  def step(params: Any) -> Any:
+    return jax.tree.map(lambda p, g: p - 1e-4 * g, params, jax.grad(loss)(params))
+
+  compiled = jax.jit(step).lower(params).compile()
+  forward = jax.jit(lambda params: net.apply(params, stats, images).logits)
+  found = compiled.memory_analysis()
+  assert found is not None
+  memory = found.temp_size_in_bytes + found.argument_size_in_bytes + found.output_size_in_bytes
+  count = sum(jnp.size(x) for x in jax.tree.leaves(params))
+  jax.block_until_ready((compiled(params), forward(params)))  # the first of each is another matter
+  return lambda: compiled(params), lambda: forward(params), math.log(count), math.log(memory)
+
+
+def _times(batch: int, seed: int) -> Numbers:
+  """Logarithms of the least seconds of each net, in turns: what is beside slows both alike."""
+  from jaxnets.cost.timing import time_steps
+
+  del seed  # a repetition
+  found = {name: _compiled(own, batch) for name, own in NAMES.items()}
+  least = {measure: dict.fromkeys(NAMES, math.inf) for measure in (TRAINING.name, INFERENCE.name)}
+  for _ in range(ROUNDS):
+    for name, (step, forward, *_) in found.items():
+      for measure, run in ((TRAINING.name, step), (INFERENCE.name, forward)):
+        seconds = time_steps(run, 1, warmup=0).minimum_seconds
+        least[measure][name] = min(least[measure][name], seconds)
+  logs = {m: {name: math.log(s) for name, s in own.items()} for m, own in least.items()}
+  counts = {WEIGHTS.name: {n: own[2] for n, own in found.items()},
+            MEMORY.name: {n: own[3] for n, own in found.items()}}  # fmt: skip
+  return logs | counts
+
+
+def _throughput(size: Size) -> Trial:
+  batch = BATCH[size]
+  return Trial(
+    functools.partial(_times, batch),
+    (
+      Contrast("a train step of VGG-16 takes three times as long", "GoogLeNet", "VGG-16", TRAINING,
+               math.log(3)),
+      Contrast("so does a forward pass", "GoogLeNet", "VGG-16", INFERENCE, math.log(3)),
+      Contrast("VGG-16 has fifteen times the parameters", "GoogLeNet", "VGG-16", WEIGHTS,
+               math.log(15)),
+      Contrast("and its train step takes more memory", "GoogLeNet", "VGG-16", MEMORY),
+    ),
+    note=f"published nets of 1,000 classes on {batch} images of 224 px, without auxiliary heads; "
+    "memory as the compiler lays it out",
+  )  # fmt: skip
+
+
+def _families(size: Size) -> dict[str, Overrides]:
+  """The four architectures with batch norm where their authors or successors have it."""
+  if size == "pod":
+    names = {"AlexNet": "alexnet_owt", "VGG": "vgg16_bn", "GoogLeNet": "googlenet_bn",
+             "ResNet": "resnet50"}  # fmt: skip
+    return {family: {"net.name": name} for family, name in names.items()}
+  small: Overrides = {"net.stem": "small"}
+  stages = {"net.widths": (64, 128, 256), "net.units": (2, 2, 2), "net.hidden": 512}
+  return {
+    "AlexNet": alexnet(size),
+    "VGG": {"net.name": "vgg11_bn"} | stages | small,
+    "GoogLeNet": {"net.name": "googlenet_bn", "net.depth": 10, "net.width": 0.25,
+                  "net.dropout": 0.0} | small,
+    "ResNet": {"net.name": "cifar_resnet20"},
+  }  # fmt: skip
+
+
+def _trade_off(size: Size) -> Study:
+  nets = _families(size)
+  arms = {name: Arm(nets[name]) for name in nets}
+  # Without norm it may not stand the rate of the others.
+  arms["AlexNet"] = Arm(nets["AlexNet"], ({"optim.lr": 0.1}, {"optim.lr": 0.01}))
+  return Study(
+    recipe(size, "resnet50" if size == "pod" else "cifar_resnet20"),
+    arms,
+    (
+      Contrast("VGG costs more multiply-adds than ResNet", "ResNet", "VGG", MACS),
+      Contrast("and makes more errors", "ResNet", "VGG", TEST_ERROR),
+      Contrast("AlexNet has more parameters than GoogLeNet", "GoogLeNet", "AlexNet", PARAMS),
+      Contrast("and makes more errors", "GoogLeNet", "AlexNet", TEST_ERROR),
+    ),
+    note="by multiply-adds AlexNet, the cheapest of them, is on the frontier however bad it is; "
+    "the board (launch.py board) has all costs. " + coarse(size),
+  )
+
+
+CLAIMS = (
+  Claim(
+    "C12",
+    "GoogLeNet is much faster and leaner than VGG",
+    f"{GOOGLENET}, sections 1 and 5; {VGG}, section 4.5",
+    "GoogLeNet has 12 times fewer parameters than AlexNet, and a budget of 1.5 billion "
+    "multiply-adds; no time is compared with VGG's.",
+    "VGG-16 takes at least three times as long for a train step and for a forward pass, has at "
+    "least fifteen times the parameters, and takes more memory.",
+    "9.8 times the multiply-adds, 19.8 times the parameters, counted",
+    _throughput,
+  ),
+  Claim(
+    "C21",
+    "Networks had increasingly better accuracy for what they cost",
+    f"{ALEXNET}; {VGG}, section 4.5; {GOOGLENET}, section 7; {RESNET}, section 4.1",
+    "The papers' numbers mix protocols: single views, ten or 144 crops, and ensembles. Single VGG "
+    "nets beat a single GoogLeNet; ResNet-152 beats both at less than VGG's multiply-adds.",
+    "In one recipe, ResNet beats VGG with fewer multiply-adds, and GoogLeNet beats AlexNet with "
+    "fewer parameters.",
+    "ImageNet, single crop, top-1 accuracy at billions of multiply-adds: AlexNet 56.5 at 0.71, "
+    "GoogLeNet 69.8 at 1.5, VGG-16 71.6 at 15.5, ResNet-50 76.1 at 4.1",
+    _trade_off,
+  ),
+)

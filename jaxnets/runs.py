@@ -4,6 +4,7 @@
     config.json     the resolved config
     metrics.jsonl   one row per logged step and evaluation
     probes.jsonl    one row per layer and probed step, with train.probe_every
+    pictures.npz    filters, and images with maps of where the net looks, at the newest such step
     summary.json    state, step, parameter hash, final metrics with protocol and counts
     log.txt         what was said
     checkpoints/    one folder per kept step
@@ -15,12 +16,14 @@ say so, as 2026-11-25T10:52:01+00:00.
 import contextlib
 import fcntl
 import hashlib
+import io
 import json
 import os
 import socket
 import statistics
 import sys
 import time
+import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +33,7 @@ from jaxnets import __version__
 from jaxnets.errors import ConfigError, DataError
 
 SCHEMA = 1
-METRICS, PROBES = "metrics.jsonl", "probes.jsonl"
+METRICS, PROBES, PICTURES = "metrics.jsonl", "probes.jsonl", "pictures.npz"
 EVALUATED = ("validation", "test")  # splits
 STATES = ("done", "running", "interrupted", "waiting", "diverged", "failed")
 
@@ -218,6 +221,17 @@ def read_metrics(workdir: Path, file: str = METRICS) -> list[dict[str, Any]]:
     with contextlib.suppress(ValueError):
       rows.append(json.loads(line))
   return rows
+
+
+def read_pictures(workdir: Path) -> dict[str, Any]:
+  """The arrays of pictures.npz; {} where there is none, or none that can be read."""
+  import numpy as np  # here, for the verbs that read a folder at once
+
+  try:
+    with np.load(io.BytesIO((workdir / PICTURES).read_bytes()), allow_pickle=False) as file:
+      return dict(file)
+  except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
+    return {}
 
 
 def own_seconds(run: Run) -> float:

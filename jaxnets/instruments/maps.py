@@ -1,5 +1,6 @@
 """Where in an image a net sees a class."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -33,8 +34,12 @@ def class_activation_map(
       f"{net.name} has no global average pooling before its last layer, which class activation "
       "maps need\nUse net.head=gap, or Grad-CAM at one of its layers"
     )
-  weights = params["head"]["kernel"].T[classes]  # [batch, channels]
-  return jnp.einsum("bhwk,bk->bhw", layers["maps"].output, weights, precision="highest")
+  return weigh_maps(layers["maps"].output, params["head"]["kernel"], classes)
+
+
+def weigh_maps(maps: jax.Array, kernel: jax.Array, classes: jax.Array) -> jax.Array:
+  """Maps [batch, height', width', channels] weighed by classes' columns of [channels, classes]."""
+  return jnp.einsum("bhwk,bk->bhw", maps, kernel.T[classes], precision="highest")
 
 
 def grad_cam(
@@ -69,13 +74,34 @@ def grad_cam(
     those = ", ".join(path for path, one in found.items() if one.output.ndim == 4)
     raise ConfigError(f"{net.name} gives no maps at {layer!r}\nIts layers with maps: {those}")
   shape = found[layer].output
+  cam, *_ = weigh_by_gradient(net, params, stats, images, layer, shape, lambda logits: classes)
+  return jax.nn.relu(cam) if relu else cam
+
+
+def weigh_by_gradient(
+  net: Net,
+  params: Any,
+  stats: Any,
+  images: jax.Array,
+  layer: str,
+  shape: jax.ShapeDtypeStruct,
+  choose: Callable[[jax.Array], jax.Array],
+) -> tuple[jax.Array, jax.Array, dict[str, Any]]:
+  """(Grad-CAM before its ReLU, classes, layers as `net.look` tells them), in one pass.
+
+  Args:
+    shape: of the layer's output.
+    choose: logits [batch, classes] -> the class to look for in each image, int32 [batch].
+  """
 
   def chosen(nudge):
     output, layers = net.look(params, stats, images, nudges={layer: nudge})
+    classes = choose(output.logits)
     logits = jnp.take_along_axis(output.logits, classes[:, None], 1)
-    return logits.sum(), layers[layer].output
+    return logits.sum(), (classes, layers)
 
-  gradient, maps = jax.grad(chosen, has_aux=True)(jnp.zeros(shape.shape, shape.dtype))
+  nudge = jnp.zeros(shape.shape, shape.dtype)
+  gradient, (classes, layers) = jax.grad(chosen, has_aux=True)(nudge)
   weights = gradient.astype(jnp.float32).mean((1, 2))
-  cam = jnp.einsum("bhwk,bk->bhw", maps.astype(jnp.float32), weights, precision="highest")
-  return jax.nn.relu(cam) if relu else cam
+  maps = layers[layer].output.astype(jnp.float32)
+  return jnp.einsum("bhwk,bk->bhw", maps, weights, precision="highest"), classes, layers

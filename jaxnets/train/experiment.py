@@ -18,6 +18,7 @@ from jaxnets.instruments import ensemble
 from jaxnets.train import mesh as meshes
 from jaxnets.train import optim
 from jaxnets.train.inputs import make_prepares
+from jaxnets.train.pictures import make_picture
 from jaxnets.train.probes import make_probe
 from jaxnets.train.state import State, init_state
 from jaxnets.train.step import (
@@ -62,7 +63,7 @@ class Experiment(NamedTuple):
   train_step: Callable[..., Any]  # the same, jitted and laid out over the mesh
   eval_step: Callable[..., Any]
   masked_step: Callable[..., Any] | None  # the same for the mean of dropout masks, with eval.masks
-  probe: Callable[..., Any]  # (state, batch, (key, recipe)) -> what probes.jsonl says, jitted
+  probe: Callable[..., Any]  # what probes.jsonl and pictures.npz say, jitted: `make_probe`
   training: data.Source
   validation: data.Source | None  # None when nothing was carved out
   data_dir: str | None
@@ -129,7 +130,10 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
     parts_sharding=None if mapped else meshes.split_second(mesh),
   )  # fmt: skip
   train_step = shard_map_step(step, mesh) if mapped else jit_step(step, mesh)
-  probe = make_probe(net, prepare_training, make_step(tells_gradient=True), train.accumulation)
+  probe = make_probe(
+    net, prepare_training, make_step(tells_gradient=True), train.accumulation,
+    make_picture(net, prepare_evaluation),
+  )  # fmt: skip
 
   everywhere = meshes.replicated(mesh)
   with kernels.assumed("definition"):

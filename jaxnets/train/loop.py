@@ -123,7 +123,7 @@ def train(
         since = time.monotonic()
       if probes.is_due(experiment.config, step):
         run = key, experiment.recipe
-        since += probes.write(workdir, experiment.probe, seat.state, batch, run, step)
+        since += probes.write(workdir, experiment, seat.state, batch, run, step)
       pending.append((yield batch))
       if len(pending) > ahead:
         jax.block_until_ready(pending[-ahead])

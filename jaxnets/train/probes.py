@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +19,13 @@ from jaxnets.config import Config
 from jaxnets.instruments import activations, propagation
 from jaxnets.instruments.norms import layer_norms
 from jaxnets.nets import Net
-from jaxnets.train import score
+from jaxnets.train import pictures, score
+from jaxnets.train.pictures import Picture
 from jaxnets.train.state import State
 from jaxnets.train.step import Batch, Prepare
+
+if TYPE_CHECKING:
+  from jaxnets.train.experiment import Experiment
 
 
 def is_due(config: Config, step: int) -> bool:
@@ -31,21 +35,23 @@ def is_due(config: Config, step: int) -> bool:
 
 
 def make_probe(
-  net: Net, prepare: Prepare, step: Callable[..., Any], accumulation: int
-) -> Callable[..., dict[str, dict[str, jax.Array]]]:
-  """(state, batch, (key, recipe)) -> {layer: {what: number}}, layers in the order of computing.
+  net: Net, prepare: Prepare, step: Callable[..., Any], accumulation: int, picture: Picture
+) -> Callable[..., tuple[dict[str, dict[str, jax.Array]], dict[str, Any]]]:
+  """(state, batch, (key, recipe), shown) -> ({layer: {what: number}}, pictures).
 
   Args:
     net: the network.
     prepare: augments and normalises a batch, as in training.
     step: a train step that tells its gradient.
     accumulation: parts of a batch; of so many the first one's activations are looked at.
+    picture: of the images in `shown`.
 
-  After the layers come the other parameters, such as those of norms. All numbers are float32
-  scalars, those of MEASURES: norms of what has parameters, the others of what gives outputs.
+  Layers are in the order of computing; then come the other parameters, such as those of norms. All
+  numbers are float32 scalars, those of MEASURES: norms of what has parameters, the others of what
+  gives outputs.
   """
 
-  def probe(state: State, batch: Batch, run: Any) -> dict[str, dict[str, jax.Array]]:
+  def probe(state: State, batch: Batch, run: Any, shown: Batch):
     key, recipe = run
     after, metrics = step(state, batch, run)
     trees = {
@@ -83,7 +89,7 @@ def make_probe(
       rows[layer] |= found
     for layer in norms["weight_norm"]:
       rows[layer] = rows.get(layer, {}) | {what: found[layer] for what, found in norms.items()}
-    return rows
+    return rows, picture(state, shown)
 
   return probe
 
@@ -112,18 +118,23 @@ def variety(outputs: dict[str, jax.Array]) -> dict[str, dict[str, jax.Array]]:
 
 
 def write(
-  workdir: Path, probe: Callable[..., Any], state: State, batch: Batch, run: Any, step: int
+  workdir: Path, experiment: "Experiment", state: State, batch: Batch, run: Any, step: int
 ) -> float:
-  """Adds the rows of a step to probes.jsonl; returns the seconds that this took.
+  """Adds the rows of a step to probes.jsonl, renews pictures.npz; the seconds that this took.
 
   A number that a layer has not, or that is not finite, is null.
   """
   jax.block_until_ready(state)  # the steps before take their own time
   start = time.monotonic()
-  found = jax.device_get(probe(state, batch, run))
+  split, shown = pictures.shown(experiment)
+  found, seen = jax.device_get(experiment.probe(state, batch, run, shown))
   if jax.process_index() == 0:
     rows = [{"step": step, "layer": layer} | _finite(row) for layer, row in found.items()]
     runs.append_metrics(workdir, *rows, file=runs.PROBES)
+    if seen:
+      facts = {"images": shown["image"], "labels": shown["label"], "split": split,
+               "classes": experiment.info.classes}  # fmt: skip
+      pictures.write(workdir, step, seen, facts)
   return time.monotonic() - start
 
 

@@ -39,6 +39,7 @@ def test_a_run_that_is_probed_ends_at_the_same_bits(watched, tmp_path):
   plain = loop.fit(probed(train__probe_every=0), tmp_path)
   assert plain["params_sha256"] == summary["params_sha256"]
   assert not (tmp_path / "probes.jsonl").exists()
+  assert not (tmp_path / "pictures.npz").exists()
   assert "probe_every" not in (tmp_path / "config.json").read_text()
 
 
@@ -103,6 +104,15 @@ def test_activations_are_those_of_the_batch_before_the_step(watched):
     assert rows[1, layer]["correlation"] == pytest.approx(mean, rel=1e-2)
     std = float(np.asarray(layers[layer].response).std())
     assert rows[1, layer]["response_std"] == pytest.approx(std, rel=1e-3)
+
+
+def test_pictures_are_of_the_newest_probe_beside_the_filters_of_the_first(watched):
+  found = runs.read_pictures(watched[0])
+  assert (found["step_first"], found["step_last"]) == (1, 6)
+  assert abs(found["filters_first"] - found["filters_last"]).max() > 0
+  assert found["labels"].tolist() == list(range(8))
+  assert found["images"].shape == (8, 8, 8, 1)
+  assert found["cam"].shape == found["grad_cam"].shape == (8, 2, 2)
 
 
 def test_channels_killed_copied_and_mixed_are_counted_in_a_probe():

@@ -102,11 +102,14 @@ def notes(board: Board, groups: Sequence[Group], done: Sequence[Group]) -> list[
       "differences between them are no ranking."
     )
   lines.append(
-    "Dominated: another row has no more error, by the means, and costs no more, and less of one. "
-    "?: its seeds do not tell it apart, in pairs by seed (t, 95 %); one seed never does."
+    "Dominated: another row has no more error, by the means, costs no more, and has less of one. "
+    "?: a guess, as no such row is told apart by its seeds (95 % t interval of the difference, in "
+    "pairs where seeds are common); one seed tells nothing apart."
   )
   if any(row.summary.n == 1 for row in rows):
     lines.append(f"{words.DAGGER} One seed: no spread, no interval.")
+  if any(row.summary.n > 1 and not row.summary.std for row in rows):
+    lines.append("A spread of zero over several seeds allows no interval.")
   kinds = {row.kind for row in rows}
   if kinds - {KINDS[0]}:
     lines.append("float32, bfloat16, int8: a net's parameters x 4, 2, 1, counted and not tried.")
@@ -126,6 +129,7 @@ def notes(board: Board, groups: Sequence[Group], done: Sequence[Group]) -> list[
       f"Latency and peak memory were measured in {len(places)} places that differ in host, devices "
       "or threads; they are compared within one only."
     )
+  lines += _noise(board, done)
   lost = sum(run.state in ("diverged", "failed") for one in groups for run in one.runs)
   if lost:
     lines.append(f"{words.counted(lost, 'run')} diverged or failed, and are in no mean.")
@@ -135,6 +139,22 @@ def notes(board: Board, groups: Sequence[Group], done: Sequence[Group]) -> list[
   if len(prints - {None}) > 1:
     lines.append(f"{board.data} was not the same everywhere: the runs' fingerprints of it differ.")
   return lines
+
+
+def _noise(board: Board, done: Sequence[Group]) -> list[str]:
+  """What the choice of the images that errors are of does to them."""
+  count = f"{board.metric.rpartition('_')[0]}_count"
+  images = {run.summary["metrics"].get(count) for one in done for run in one.runs if run.summary}
+  known = sorted(n for n in images if n)
+  if not known or not aggregate.is_sampled(board.metric):
+    return []
+  most = max(
+    statistics.standard_error_of_test_set(row.summary.mean, known[0]) for row in board.rows
+  )
+  return [
+    f"Errors are of {' or '.join(f'{n:,}' for n in known)} images, whose choice alone moves one by "
+    f"a standard error of up to {words.number(most, True)} points: no part of the intervals."
+  ]
 
 
 def _of_one_dataset(runs: Sequence[Run], data: str | None) -> tuple[str, list[Run]]:

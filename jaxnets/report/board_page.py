@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from jaxnets.report import board_table, page, place, tables, words
 from jaxnets.report.board import Board
-from jaxnets.report.costs import COSTS
+from jaxnets.report.costs import COSTS, KINDS
 from jaxnets.report.figures import board as figures
 from jaxnets.report.figures import saving
 from jaxnets.report.figures.style import Page
@@ -37,7 +37,8 @@ def make(board: Board, out: Path) -> Path:
     own = saving.in_all_forms(cost, functools.partial(_drawn, board, cost))
     files |= {f"figures/{name}": data for name, data in own.items()}
     if own:
-      drawn.append((cost, COSTS[cost].title, Markup(saving.inline(own, cost, said(board, cost)))))
+      inline = Markup(saving.inline(own, cost, said(board, cost)))
+      drawn.append((cost, COSTS[cost].title, inline, caption(board, cost)))
   numbers = board_table.numbers(board)
   html = page.template("board.html.j2").render(
     title=f"{words.error_name(board.metric)} against cost on {board.data}".capitalize(),
@@ -56,19 +57,34 @@ def make(board: Board, out: Path) -> Path:
 def facts(board: Board) -> list[tuple[str, str]]:
   """What stands at the top of the page."""
   kinds = [row.kind for row in board.rows]
-  counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(sorted(kinds)))
+  counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in KINDS if kind in kinds)
   hardware = list(dict.fromkeys(row.hardware for row in board.rows))
+  n = len(hardware)
   found: list[tuple[str, Any]] = [
     ("rows", counts),
     ("runs", sum(row.summary.n for row in board.rows)),
     ("data", board.data),
     ("protocols", len(board.protocols)),
-    (
-      "hardware",
-      ", ".join(hardware[:3]) + (f" and {len(hardware) - 3} more" if hardware[3:] else ""),
-    ),
+    ("hardware", "; ".join([*hardware[:3], *([f"{n - 3} more"] if n > 3 else [])])),
   ]
   return [(name, str(value)) for name, value in found]
+
+
+def caption(board: Board, cost: str) -> str:
+  """What has to be known to read a figure."""
+  rows = [row for row in board.rows if row.costs[cost] is not None]
+  lines = ["Upright bars are 95 % intervals."]
+  if figures.has_frontier(rows, cost):
+    lines.append("Steps join what nothing cheaper or equally cheap beats, by the means.")
+  else:
+    lines.append(
+      "Measured in several places, so it has no frontier; pale rows are dominated in one."
+    )
+  if missing := len(board.rows) - len(rows):
+    lines.append(f"{words.counted(missing, 'row')} without this cost.")
+  if any(not row.costs[cost] for row in rows):
+    lines.append("Rows that cost nothing are in the table only.")
+  return " ".join(lines)
 
 
 def said(board: Board, cost: str) -> str:

@@ -69,7 +69,7 @@ def _cells(number: int, row: Row, board: Board) -> dict[str, str]:
     f"error{', %' if board.share else ''}": error,
     "95 % interval": "" if interval == NOTHING else interval,
     "protocol": letter(board, row),
-    "dominated": marks(row),
+    "dominated in": marks(row),
     "MACs": costs["macs"],
     "params": costs["params"],
     **{name: _written("bytes", size) for name, size in sizes(row).items()},
@@ -83,10 +83,10 @@ def _cells(number: int, row: Row, board: Board) -> dict[str, str]:
 def marks(row: Row) -> str:
   """The costs in which a row is dominated, with a ? where that is unsure: "macs, latency?".
 
-  "in all" of those in which it is compared; "in all?" where one of them is unsure.
+  "all" of those in which it is compared; "all?" where one of them is unsure.
   """
   if row.everywhere:
-    return f"in all{'?' if row.unsure else ''}"
+    return f"all{'?' if row.unsure else ''}"
   return ", ".join(f"{cost}{'?' if cost in row.unsure else ''}" for cost in row.dominated)
 
 

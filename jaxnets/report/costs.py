@@ -7,7 +7,7 @@ from typing import NamedTuple
 from jaxnets.report import words
 from jaxnets.runs import Run
 
-KINDS = ("hand-made", "MLP", "ConvNet")
+KINDS: tuple[str, ...] = ("hand-made", "MLP", "ConvNet")
 
 
 class Cost(NamedTuple):

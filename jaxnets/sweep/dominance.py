@@ -1,7 +1,6 @@
 """Dominated points: who is beaten by what costs no more, and whether the seeds can tell."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from jaxnets.sweep import statistics
 
@@ -25,10 +24,16 @@ def dominated(points: Sequence[Point]) -> list[bool]:
   return found
 
 
-def is_told_apart(better: Mapping[int, Any], worse: Mapping[int, Any], level: float = 0.95) -> bool:
-  """Whether the t interval of the paired difference of two errors, by seed, is above zero.
+def is_told_apart(
+  better: Mapping[int, float], worse: Mapping[int, float], level: float = 0.95
+) -> bool:
+  """Whether the t interval of the difference of two errors, by seed, is above zero.
 
-  It is not where fewer than two seeds are common, or the differences have no spread.
+  In pairs where two seeds or more are common, else of the two means (Welch). There is none of one
+  run, or without any spread.
   """
-  low = statistics.paired(better, worse, level).low
+  if len(better.keys() & worse.keys()) > 1:
+    low = statistics.paired(better, worse, level).low
+  else:
+    low, _ = statistics.unpaired(better.values(), worse.values(), level)
   return low is not None and low > 0

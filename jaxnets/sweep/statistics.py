@@ -94,6 +94,33 @@ def paired(
   return Difference(n, mean, std, low, high, _p(n, mean, std))
 
 
+def unpaired(
+  first: Iterable[float], second: Iterable[float], level: float = 0.95
+) -> tuple[float, float] | tuple[None, None]:
+  """The t interval of the mean of `second` less that of `first`, whose runs are no pairs.
+
+  Welch 1947, "The generalization of 'Student's' problem when several different population variances
+  are involved": either may have its own spread, one of them none. (None, None) where one has fewer
+  than two runs, or neither has a spread.
+  """
+  some = [[float(value) for value in values] for values in (first, second)]
+  for values in some:
+    _check_finite(values)
+  _check_share("level", level)
+  if min(map(len, some)) < 2:
+    return None, None
+  largest = max(abs(value) for values in some for value in values)
+  parts = [(_std(values, largest) or 0.0) ** 2 / len(values) for values in some]
+  if not any(parts):
+    return None, None
+  from scipy import special
+
+  freedom = sum(parts) ** 2 / sum(p**2 / (len(v) - 1) for p, v in zip(parts, some, strict=True))
+  half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(sum(parts))
+  mean = statistics.fmean(some[1]) - statistics.fmean(some[0])
+  return mean - half, mean + half
+
+
 def holm(ps: Sequence[float | None]) -> list[float | None]:
   """Adjusted p values: rejecting those <= alpha errs at all with probability alpha at most.
 

@@ -1,10 +1,15 @@
 """Error against one cost, a mark for each row of the board, the frontier as steps."""
 
 import itertools
+import math
+from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from jaxnets.report import axes
 from jaxnets.report.board import Board, Row
 from jaxnets.report.costs import COSTS, KINDS
 from jaxnets.report.figures import style
@@ -35,8 +40,7 @@ def draw(board: Board, cost: str, page: Page) -> Figure | None:
   lines = _bars(rows, points, scale)
   for (x, low), (_, high) in lines:
     panel.plot([x, x], [low, high], color="#9a9a9a", lw=0.8, zorder=1.5)
-  one_place = len({row.place for row in rows}) == 1 or not COSTS[cost].measured
-  steps = _steps(points) if one_place else []
+  steps = _steps(points) if has_frontier(rows, cost) else []
   if steps:
     panel.plot(*zip(*steps, strict=True), color=style.GREY, lw=1.2, linestyle="--", zorder=1)
   for row, (x, y) in zip(rows, points, strict=True):
@@ -47,7 +51,7 @@ def draw(board: Board, cost: str, page: Page) -> Figure | None:
       zorder=2 if beaten else 3,
     )  # fmt: skip
   cost_axis(panel, [x for x, _ in points], COSTS[cost].written)
-  style.within_shares(panel, "y", board.share)
+  _error_axis(panel, [y for _, y in points], board.share)
   panel.set_xlabel(f"{COSTS[cost].axis}, logarithmic")
   panel.set_ylabel(f"{error_name(board.metric)}{', %' if board.share else ''}")
   best = [i for i, row in enumerate(rows) if cost not in row.dominated]
@@ -61,6 +65,23 @@ def draw(board: Board, cost: str, page: Page) -> Figure | None:
     [*itertools.pairwise(steps), *lines],
   )  # fmt: skip
   return figure
+
+
+def _error_axis(panel: Axes, errors: list[float], share: bool) -> None:
+  """Logarithmic where a linear one would press most of the rows together."""
+  if not axes.is_wide(errors):
+    style.within_shares(panel, "y", share)
+    return
+  panel.set_yscale("log")
+  panel.set_ylim(0.7 * min(errors), min(1.4 * max(errors), 102 if share else math.inf))
+  panel.yaxis.set_major_locator(FixedLocator(style.round_numbers(*panel.get_ylim())))
+  panel.yaxis.set_minor_locator(NullLocator())
+  panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def has_frontier(rows: Sequence[Row], cost: str) -> bool:
+  """Whether the rows' costs compare with each other: what is measured does in one place only."""
+  return not COSTS[cost].measured or len({row.place for row in rows}) == 1
 
 
 def _bars(

@@ -45,8 +45,11 @@ FIELDS: dict[str, Field] = {
   "gist.scales": Field(3, "centre frequencies, 1.85 apart", low=1),
   "gist.orientations": Field(8, "Gabor filters of each scale, over 180 degrees", low=1),
   "gist.grid": Field(4, "cells along each side, a mean energy each", low=1),
+  "sift.detector": Field(
+    "dense", "descriptors on a grid, or at the keypoints of Lowe's detector", ("dense", "keypoints")
+  ),
   "sift.bin": Field(4, "side of one of the 4x4 bins of a descriptor, px", low=1),
-  "sift.step": Field(2, "px between neighbouring descriptors", low=1),
+  "sift.step": Field(2, "px between neighbouring dense descriptors", low=1),
   "sift.words": Field(500, "visual words, by k-means on training descriptors", low=2),
   "sift.sample": Field(100_000, "training descriptors that k-means sees", low=1),
   "sift.grid": Field(2, "cells along each side, a histogram of words each", low=1),

@@ -27,7 +27,7 @@ class Feature(NamedTuple):
 
   describe: Callable[..., np.ndarray]  # (images, section[, what was learned]) -> [n, d]
   fits: Callable[[int, Any], bool]  # (side of the images in px, section)
-  macs: Callable[[int, int, Any], int]  # (side, channels, section), of one image
+  macs: Callable[[int, int, Any], int | None]  # (side, channels, section), of one image
   fit: Fit | None = None
   learned: Callable[[Any], int] = lambda fitted: 0  # how many numbers
 
@@ -79,7 +79,9 @@ def describe(part: str, images: np.ndarray, config: Config, fitted: Any) -> np.n
   return FEATURES[part].describe(images, section_of(config, part), *given)
 
 
-def macs(config: Config, channels: int) -> int:
-  """Multiply-adds of the features of one image; see the rule above."""
+def macs(config: Config, channels: int) -> int | None:
+  """Multiply-adds of the features of one image, see the rule above; None if they depend on it."""
   size = config.data.image_size
-  return sum(FEATURES[p].macs(size, channels, section_of(config, p)) for p in parts_of(config))
+  found = [FEATURES[p].macs(size, channels, section_of(config, p)) for p in parts_of(config)]
+  known = [number for number in found if number is not None]
+  return sum(known) if len(known) == len(found) else None

@@ -204,14 +204,16 @@ def costs(config: Config, fitted: Fitted, standard: Any, model: Any, training: S
 
   macs are those of the features and of the classifier, params the learned numbers of both (means
   and deviations of the standardisation are not counted, as those of batch norm are not; left out
-  for trees), model_bytes the length of all that prediction needs, pickled.
+  for trees; macs are for features of which they depend on the image), model_bytes the length of
+  all that prediction needs, pickled.
   """
   own = classifiers.cost(config.pipeline.classifier, model, training.vectors[:_COUNTED])
   of_features = features.macs(config, training.channels)
   learned = sum(features.FEATURES[part].learned(one) for part, one in fitted.items())
-  found = {
-    "macs": of_features + own.macs,
-    "feature_macs": of_features,
+  found: Costs = {} if of_features is None else {
+    "macs": of_features + own.macs, "feature_macs": of_features,
+  }  # fmt: skip
+  found |= {
     "classifier_macs": own.macs,
     "comparisons": own.comparisons,
     "model_bytes": len(pickle.dumps((fitted, standard, model), protocol=5)),

@@ -1,18 +1,20 @@
-"""Dense SIFT descriptors as bags of visual words.
+"""SIFT descriptors as bags of visual words: dense, or at keypoints (`sift.detector`).
 
 The descriptor is Lowe's (IJCV 2004, section 6): 4x4 bins of 8 orientations, trilinear votes,
-Gaussian window, unit length, clipped at 0.2, unit length again. It is taken upright, at one scale
-and on a dense grid, 81 times in an image of 32 px: where Lowe's detector, as skimage has it with
-the image doubled, finds 15 keypoints (the mean of the first 60 training images of CIFAR-10, of one
-only 3), dense grids describe scenes and classes better (Fei-Fei and Perona, CVPR 2005). So this is
-SIFT's descriptor without its detector: not invariant to scale and rotation. A bag is the histogram
-of the descriptors' nearest words (Csurka et al. 2004) in each cell of a grid.
+Gaussian window, unit length, clipped at 0.2, unit length again. A bag is the histogram of the
+descriptors' nearest words (Csurka et al. 2004) in each cell of a grid.
+
+Dense, the default, it is taken upright, at one scale, 81 times in an image of 32 px, and is not
+invariant to scale and rotation. Lowe's detector, as skimage has it with the image doubled, finds 15
+keypoints there (the mean of the first 60 training images of CIFAR-10, of one only 3), and dense
+grids describe scenes and classes better (Fei-Fei and Perona, CVPR 2005).
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxnets.classical import keypoints
 from jaxnets.classical.hog import gradients
 from jaxnets.classical.images import grey, histograms
 from jaxnets.data import order
@@ -36,21 +38,52 @@ def fit(images: np.ndarray, section: Any, seed: int) -> Words:
   """
   from jaxnets.classical.clustering import centres
 
-  here = positions(images.shape[1], section)
-  wanted = -(-section.sample // len(here) ** 2)
-  rows = np.sort(order.permutation(seed, 0, len(images))[:wanted])
-  found = descriptors(images[rows], section).reshape(-1, LENGTH)[: section.sample]
+  found = SAMPLED[section.detector](images, section, seed)
   return Words(centres(found, section.words, seed))
 
 
 def describe(images: np.ndarray, section: Any, words: Words) -> np.ndarray:
-  """Shares of the words in each cell, float32 [n, grid * grid * words]."""
+  """Shares of the words in each cell, float32 [n, grid * grid * words].
+
+  Dense, they are shares of the cell's descriptors; else of all keypoints of the image.
+  """
+  return BAGS[section.detector](images, section, words)
+
+
+def _dense_sample(images: np.ndarray, section: Any, seed: int) -> np.ndarray:
+  here = positions(images.shape[1], section)
+  wanted = -(-section.sample // len(here) ** 2)
+  rows = np.sort(order.permutation(seed, 0, len(images))[:wanted])
+  return descriptors(images[rows], section).reshape(-1, LENGTH)[: section.sample]
+
+
+def _dense_bags(images: np.ndarray, section: Any, words: Words) -> np.ndarray:
   bags = []
   for start in range(0, len(images), _CHUNK):
     found = descriptors(images[start : start + _CHUNK], section)
     nearest = nearest_words(found.reshape(-1, LENGTH), words)
     bags.append(histograms(nearest.reshape(found.shape[:3]), len(words.centres), section.grid))
   return np.concatenate(bags)
+
+
+def _keypoint_sample(images: np.ndarray, section: Any, seed: int) -> np.ndarray:
+  return keypoints.sampled(images[order.permutation(seed, 0, len(images))], section.sample)
+
+
+def _keypoint_bags(images: np.ndarray, section: Any, words: Words) -> np.ndarray:
+  count, size = len(words.centres), images.shape[1]
+  return np.stack(
+    [
+      keypoints.bag(
+        one.places, nearest_words(one.descriptors, words), count, size, section.grid
+      )
+      for one in keypoints.keypoints(images)
+    ]
+  )  # fmt: skip
+
+
+SAMPLED = {"dense": _dense_sample, "keypoints": _keypoint_sample}
+BAGS = {"dense": _dense_bags, "keypoints": _keypoint_bags}
 
 
 def nearest_words(found: np.ndarray, words: Words) -> np.ndarray:
@@ -95,12 +128,19 @@ def positions(size: int, section: Any) -> np.ndarray:
 
 
 def fits(size: int, section: Any) -> bool:
-  """Whether a patch fits and each cell of the grid has a descriptor."""
+  """Whether a patch fits and each cell of the grid has a descriptor; or a detector's octave."""
+  if section.detector == "keypoints":
+    return keypoints.fits(size)
   return len(positions(size, section)) >= section.grid
 
 
-def macs(size: int, channels: int, section: Any) -> int:
-  """Multiply-adds of one image, by the rule of `features`: the last term is the nearest word."""
+def macs(size: int, channels: int, section: Any) -> int | None:
+  """Multiply-adds of one image, by the rule of `features`: the last term is the nearest word.
+
+  None at keypoints: they depend on the image.
+  """
+  if section.detector == "keypoints":
+    return None
   p = len(positions(size, section))
   luma = 3 * size**2 if channels == 3 else 0
   votes = (4 + 2) * size**2

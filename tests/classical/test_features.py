@@ -5,7 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from jaxnets.classical import colour, config, features, gist, hog, images, lbp, patches, sift
+from jaxnets.classical import (
+  colour,
+  config,
+  features,
+  gist,
+  hog,
+  images,
+  keypoints,
+  lbp,
+  patches,
+  sift,
+)
 
 RNG = np.random.default_rng(3)
 PHOTOS = RNG.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
@@ -129,6 +140,54 @@ def test_the_nearest_word_is_the_nearest():
   points = RNG.random((40, 128), np.float32)
   distances = np.linalg.norm(points[:, None] - words.centres, axis=2)
   np.testing.assert_array_equal(sift.nearest_words(points, words), distances.argmin(axis=1))
+
+
+def blobs(*centres):
+  """An image of 32 px with a bright blob at each (row, column)."""
+  y, x = np.mgrid[:32, :32]
+  light = sum(np.exp(-((y - a) ** 2 + (x - b) ** 2) / 8) for a, b in centres)
+  return np.rint(255 * np.minimum(light, 1)).astype(np.uint8)[None, ..., None]
+
+
+def test_keypoints_and_their_descriptors_are_those_of_skimage():
+  from skimage.feature import SIFT
+
+  about = section("sift", detector="keypoints", words=4, sample=10**6, grid=1)
+  photo = blobs((9, 9), (22, 20))
+  reference = SIFT()
+  reference.detect_and_extract(photo[0, ..., 0])
+  (found,) = keypoints.keypoints(photo)
+  assert len(found.places) > 1
+  np.testing.assert_array_equal(found.places, reference.keypoints)
+  np.testing.assert_array_equal(found.descriptors, reference.descriptors)
+  words = sift.Words(found.descriptors[:2])
+  distances = np.linalg.norm(found.descriptors[:, None] - words.centres, axis=2)
+  shares = np.bincount(distances.argmin(axis=1), minlength=2) / len(distances)
+  assert sift.describe(photo, about, words)[0] == pytest.approx(shares)
+
+
+def test_a_bag_of_keypoints_lies_in_the_cells_where_they_are():
+  about = section("sift", detector="keypoints", grid=2)
+  photo = blobs((24, 8))
+  words = sift.Words(next(keypoints.keypoints(photo)).descriptors[:1])
+  assert sift.describe(photo, about, words)[0] == pytest.approx([0, 0, 1, 0])
+
+
+def test_an_image_without_keypoints_has_an_empty_bag():
+  about = section("sift", detector="keypoints", words=3, grid=2)
+  words = sift.Words(RNG.random((3, 128), np.float32))
+  bags = sift.describe(np.concatenate([PLAIN, PLAIN]), about, words)
+  assert bags.shape == (2, 12)
+  assert not bags.any()
+
+
+def test_words_at_keypoints_are_learned_from_as_many_descriptors_as_there_are_wanted():
+  photos = np.concatenate([PHOTOS, PHOTOS[:, ::-1]])
+  each = np.concatenate([one.descriptors for one in keypoints.keypoints(photos)])
+  np.testing.assert_array_equal(keypoints.sampled(photos, 7), each[:7])
+  np.testing.assert_array_equal(keypoints.sampled(photos, 10**6), each)
+  about = section("sift", detector="keypoints", words=5, sample=40, grid=1)
+  assert sift.fit(PHOTOS, about, 0).centres.shape == (5, 128)
 
 
 def test_bags_are_shares_of_the_descriptors_of_each_cell():

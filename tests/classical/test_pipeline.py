@@ -89,6 +89,14 @@ def test_nothing_is_learned_or_chosen_from_the_test_images():
   assert clean["metrics"]["test_top1"] > 0.8 > 0.3 > noisy["metrics"]["test_top1"]
 
 
+def test_keypoints_whose_number_depends_on_the_image_have_no_multiply_adds():
+  about = small(pipeline_features="hog+sift", sift_detector="keypoints", pipeline_images=60)
+  found = result(about)
+  assert not {"macs", "feature_macs"} & set(found)
+  assert found["features"] == 36 * 9 + 2 * 2 * 10
+  assert found["metrics"]["test_top1"] > 0.5
+
+
 def test_validation_images_choose_and_teach_nothing():
   about = small(pipeline_features="raw+kmeans", svm_c=0.01)
   clean, noisy = result(about), result(about, load=spoiled("validation"))

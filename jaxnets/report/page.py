@@ -82,14 +82,18 @@ def facts(content: Content) -> list[tuple[str, str]]:
 
 
 def commands(content: Content) -> list[str]:
-  """The commands of runs that no sweep started, each once."""
+  """The commands that no sweep tells, each once: of runs by themselves, and of pipelines, whose
+  sweep grows with each command and keeps the last.
+  """
   inside = {s.workdir.absolute() for s in content.source.sweeps}
   found = [
     command_line(run.record["argv"])
     for run in content.source.runs
-    if run.record.get("argv") and run.folder.absolute().parent not in inside
+    if run.record.get("argv")
+    and ("pipeline" in run.config or run.folder.absolute().parent not in inside)
   ]
-  return list(dict.fromkeys(found))
+  told = {command_line(s.command) for s in content.source.sweeps}
+  return [one for one in dict.fromkeys(found) if one not in told]
 
 
 def command_line(argv: Sequence[str]) -> str:

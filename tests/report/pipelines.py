@@ -32,8 +32,9 @@ def write_pipelines(
     write(workdir / cell.folder / "config.json", to_json(cell.config))
     write(
       workdir / cell.folder / "run.json",
-      {"schema": 1, "state": "done", "argv": ["launch.py", "classical"], "scikit-learn": "1.9.1",
-       "devices": "cpu", "starts": [{"time": "2026-11-25T09:52:29+0000"}], "exit": 0,
+      {"schema": 1, "state": "done", "scikit-learn": "1.9.1", "devices": "cpu",
+       "argv": ["launch.py", "classical", f"--features={own.features}"],
+       "starts": [{"time": "2026-11-25T09:52:29+0000"}], "exit": 0,
        "ended": "2026-11-25T09:53:10+0000", "error": ""},
     )  # fmt: skip
     write(

@@ -8,7 +8,7 @@ from matplotlib import style as styles
 from scipy import stats
 
 from jaxnets.cli import main
-from jaxnets.report import content, figures, read
+from jaxnets.report import content, figures, page, read
 from jaxnets.report.figures import saving, sizes, style
 from jaxnets.sweep import aggregate
 from tests.report.folders import write_sweep
@@ -27,10 +27,10 @@ def gathered(*paths, mixed=False):
   return content.gather(source, aggregate.group(source.runs), "test_top1", mixed=mixed)
 
 
-def figure_of(found, page=style.WIDE):
+def figure_of(found, width=style.WIDE):
   kind = next(kind for kind in figures.KINDS if kind.name == "sizes")
-  with styles.context(["default", style.settings(page, kind.name)]):
-    return figures.lay_out(kind, found, page)
+  with styles.context(["default", style.settings(width, kind.name)]):
+    return figures.lay_out(kind, found, width)
 
 
 def curves_of(figure) -> list:
@@ -88,8 +88,9 @@ def test_a_net_stands_at_all_training_images_where_a_pipeline_tells_their_number
 def test_letters_of_many_lines_are_apart(tmp_path):
   features = ["hog", "raw", "lbp", "colour", "hog+lbp+colour"]
   write_pipelines(tmp_path, features, ["svm", "logreg"], SIZES, range(2), accuracy)
-  for page in style.PAGES:
-    figure = figure_of(gathered(tmp_path), page)
+  for width in style.PAGES:
+    figure = figure_of(gathered(tmp_path), width)
+    assert figure
     assert len(curves_of(figure)) == 10
     boxes = {one.get_text(): one.get_window_extent() for one in drawn(figure) if one.get_text()}
     for (one, a), (other, b) in itertools.combinations(boxes.items(), 2):
@@ -119,9 +120,15 @@ def test_the_page_says_what_train_accuracy_is_of(folder, tmp_path, monkeypatch, 
   monkeypatch.setattr(style, "PAGES", (style.WIDE,))
   assert main(["launch.py", "report", str(folder), f"--out={tmp_path / 'out'}"]) == 0
   capsys.readouterr()
-  page = (tmp_path / "out" / "index.html").read_text()
-  assert "on training images as they are: the first 10,000 or all of them." in page
-  assert "last tenth" not in page
-  assert "Learning curves over training-set size" in page
-  assert "scikit-learn" in page
-  assert ">jax<" not in page
+  text = (tmp_path / "out" / "index.html").read_text()
+  assert "on training images as they are: the first 10,000 or all of them." in text
+  assert "last tenth" not in text
+  assert "Learning curves over training-set size" in text
+  assert "scikit-learn" in text
+  assert ">jax<" not in text
+
+
+def test_each_command_that_added_pipelines_to_a_folder_is_told_once(folder):
+  assert page.commands(gathered(folder)) == [
+    "python launch.py classical --features=hog", "python launch.py classical --features=raw"
+  ]  # fmt: skip

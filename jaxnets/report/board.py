@@ -102,9 +102,9 @@ def notes(board: Board, groups: Sequence[Group], done: Sequence[Group]) -> list[
       "differences between them are no ranking."
     )
   lines.append(
-    "Dominated: another row has no more error, by the means, costs no more, and has less of one. "
-    "?: a guess, as no such row is told apart by its seeds (95 % t interval of the difference, in "
-    "pairs where seeds are common); one seed tells nothing apart."
+    "Dominated: another row has no more error, by the means, and costs no more, and has less of "
+    "one of them. ?: a guess, as no such row is told apart by its seeds (95 % t interval of the "
+    "difference, in pairs where seeds are common); one seed tells nothing apart."
   )
   if any(row.summary.n == 1 for row in rows):
     lines.append(f"{words.DAGGER} One seed: no spread, no interval.")

@@ -14,7 +14,7 @@ SECONDS = 0.3  # processor time, so that a busy machine does not count
 VERBS = [
   ["list", "nets"], ["list", "data"], ["list", "experiments"], ["show", "resnet50"],
   ["show", "--config=experiments/cifar10_resnet.py:resnet56"], ["doctor"], ["--help"],
-  ["data", "info", "digits"],
+  ["data", "info", "digits"], ["board", "docs/records/classical/cifar10", "--nopage"],
 ]  # fmt: skip
 PROBE = """
 import sys

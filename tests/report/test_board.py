@@ -14,6 +14,8 @@ from jaxnets import runs
 from jaxnets.classical import config as pipelines
 from jaxnets.cli import main
 from jaxnets.config import to_json
+from jaxnets.report import place
+from jaxnets.report.figures import saving, style
 from tests.report.folders import changed, write
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +44,7 @@ def plant_net(workdir: Path, name: str, errors, *, params=1000, macs=50_000, net
   """Runs of a net, one a seed; `net` has the axes in which it is not the published one."""
   base = to_json(configuration.base("mlp" if name == "mlp" else "cifar_resnet20", "digits"))
   base = changed(base, {f"net.{axis}": value for axis, value in (net or {}).items()})
-  record = {"devices": "1 x cpu", "host": "here"}
+  record: dict = {"devices": "1 x cpu", "host": "here"}
   if "latency" in measured:
     record["inference"] = {"seconds_per_image": measured["latency"], "batch": 500}
   if "memory" in measured:
@@ -75,6 +77,13 @@ def mixed(tmp_path) -> Path:
   plant_pipeline(tmp_path, "hog", (0.1, 0.1, 0.1), params=700)
   plant_pipeline(tmp_path, "lbp", (0.3,), macs=30_000)
   return tmp_path
+
+
+@pytest.fixture
+def sketched(monkeypatch):
+  """Figures in one form and width: all that a page holds."""
+  monkeypatch.setattr(saving, "FORMS", ("svg",))
+  monkeypatch.setattr(style, "PAGES", (style.WIDE,))
 
 
 def rows_of(capsys, *words: str) -> list[dict]:
@@ -248,32 +257,41 @@ def contents(folder: Path) -> dict[str, bytes]:
   }
 
 
-def test_the_page_has_a_figure_for_each_cost_and_is_the_same_twice(mixed, tmp_path, capsys):
-  made = []
-  for i in range(2):
-    out = tmp_path / f"out{i}"
-    assert main(["launch.py", "board", str(mixed), f"--out={out}"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(out / "index.html")
-    made.append(contents(out))
-  assert made[0] == made[1]
-  page = made[0]["index.html"].decode()
+def test_the_page_has_a_figure_for_each_cost_and_its_numbers(mixed, tmp_path, capsys, sketched):
+  out = tmp_path / "out"
+  assert main(["launch.py", "board", str(mixed), f"--out={out}"]) == 0
+  assert capsys.readouterr().out.splitlines()[-1] == str(out / "index.html")
+  page = (out / "index.html").read_text()
   assert page.count("<svg") == len(FIGURES)
   assert "<script" not in page
-  for cost in FIGURES:
-    for form in ("svg", "png", "pdf"):
-      assert made[0][f"figures/{cost}.{form}"]
-      assert f'href="figures/{cost}_85mm.{form}"' in page
-  whole = json.loads(made[0]["board.json"])
-  assert whole["rows"] == rows_of(capsys, str(mixed))
   assert PIPELINE in page
+  for cost in FIGURES:
+    assert (out / f"figures/{cost}.svg").exists()
+    assert f'href="figures/{cost}_85mm.pdf"' in page
+  whole = json.loads((out / "board.json").read_text())
+  assert whole["rows"] == rows_of(capsys, str(mixed))
+  assert len((out / "board.csv").read_text().splitlines()) == 1 + len(whole["rows"])
 
 
-def test_a_cost_that_no_row_has_gets_no_figure(tmp_path, capsys):
+def test_the_same_runs_give_the_same_bytes(mixed, tmp_path):
+  made = []
+  for i in range(2):
+    assert (
+      main(["launch.py", "board", str(mixed), "--cost=latency", f"--out={tmp_path / f'{i}'}"]) == 0
+    )
+    made.append(contents(tmp_path / f"{i}"))
+  assert made[0] == made[1]
+  figures = {name for name in made[0] if name.startswith("figures/")}
+  forms = ("svg", "png", "pdf")
+  assert figures == {f"figures/latency{page}.{form}" for page in ("", "_85mm") for form in forms}
+
+
+def test_a_cost_that_no_row_has_gets_no_figure(tmp_path, sketched):
   plant_net(tmp_path / "runs", "resnet", (0.02, 0.03))
   plant_net(tmp_path / "runs", "mlp", (0.2, 0.3), params=9000, macs=9000)
   assert main(["launch.py", "board", str(tmp_path / "runs")]) == 0
-  figures = {p.name.partition(".")[0] for p in (tmp_path / "runs/board/figures").glob("*.svg")}
-  assert figures - {f"{cost}_85mm" for cost in FIGURES} == {"macs", "params", "bytes"}
+  figures = {path.stem for path in (tmp_path / "runs/board/figures").iterdir()}
+  assert figures == {"macs", "params", "bytes"}
 
 
 def test_other_things_in_the_way_of_the_page_leave_the_table(mixed, capsys):
@@ -285,6 +303,16 @@ def test_other_things_in_the_way_of_the_page_leave_the_table(mixed, capsys):
   assert said.err.startswith("no page: ")
   assert contents(mixed / "board") == {"mine.txt": b"mine"}
   assert main(["launch.py", "board", str(mixed), f"--out={mixed / 'board'}"]) == 2
+
+
+def test_without_the_packages_of_a_page_the_table_stands_alone(mixed, capsys, monkeypatch):
+  monkeypatch.setattr(place, "EXTRA", ("no_such_package",))
+  assert main(["launch.py", "board", str(mixed)]) == 0
+  said = capsys.readouterr()
+  assert "cifar_resnet20" in said.out
+  assert said.err.splitlines()[0].startswith("no page: the report needs no_such_package")
+  assert not (mixed / "board").exists()
+  assert main(["launch.py", "board", str(mixed), f"--out={mixed / 'out'}"]) == 3
 
 
 def test_the_table_needs_neither_jax_nor_scikit_learn_nor_matplotlib(mixed):

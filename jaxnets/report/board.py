@@ -73,17 +73,17 @@ def gather(
         f"--cost={cost}: there is no such cost.{did_you_mean(cost, COSTS)}\n"
         f"Costs: {', '.join(COSTS)}"
       )
-  sign = words.improves(metric)
-  if not sign:
-    raise ConfigError(
-      f"--metric={metric} is neither an accuracy nor a loss\nFor example test_top1, test_loss"
-    )
   dataset, runs = _of_one_dataset(runs, data)
   groups = aggregate.group(runs)
   _check_once(groups)
   done = [one for one in groups if aggregate.by_seed(one, metric)]
   if not done:
     raise ConfigError(_nothing(groups, metric))
+  sign = words.improves(metric)
+  if not sign:
+    raise ConfigError(
+      f"--metric={metric} is neither an accuracy nor a loss\nFor example test_top1, test_loss"
+    )
   chosen = tuple(cost for cost in COSTS if cost in (costs or COSTS))
   named, shared = board_names.of(done)
   rows = [_row(*pair, metric, sign) for pair in zip(done, named, strict=True)]

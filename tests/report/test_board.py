@@ -235,6 +235,7 @@ def test_errors_say_what_and_the_nearest_fix(mixed, tmp_path, capsys):
   assert "which runs?" in refused(capsys)[0]
   assert 'Did you mean "latency"?' in refused(capsys, str(mixed), "--cost=latencie")[0]
   assert 'Did you mean "test_loss"?' in refused(capsys, str(mixed), "--metric=tests_loss")[0]
+  assert 'Did you mean "test_top1"?' in refused(capsys, str(mixed), "--metric=test_tpo1")[0]
   assert "neither" in refused(capsys, str(mixed), "--metric=test_count")[0]
   (tmp_path / "empty").mkdir()
   assert "holds no sweep and no run" in refused(capsys, str(tmp_path / "empty"))[0]

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jaxnets.claims import said
-from jaxnets.claims.judge import Tried, Verdict
+from jaxnets.claims.judge import Verdict
 from jaxnets.claims.study import Claim, Size
 from jaxnets.claims.trained import CLAIMS
+from jaxnets.claims.verdicts import Judged
 from jaxnets.report import gallery, words
 from jaxnets.report.figures.contrast import Forest, Interval, Strip
 from jaxnets.report.gallery import Screen
@@ -17,8 +18,8 @@ from jaxnets.runs import Run, own_seconds
 
 def make(
   size: Size,
-  verdicts: Mapping[str, Verdict],
-  runs: Mapping[str, Mapping[str, Tried]],
+  judged: Judged,
+  alike: Mapping[str, Sequence[str]],
   workdir: Path,
   out: Path,
 ) -> Path:
@@ -26,19 +27,20 @@ def make(
 
   Args:
     size: of the studies.
-    verdicts: by claim.
-    runs: by claim and arm.
+    judged: at that size.
+    alike: what to say of other sizes, by claim.
     workdir: the sweep's folder.
     out: the folder of the page.
   """
   screens, every = [], {}
-  for name, verdict in verdicts.items():
-    own = {run.folder: run for tried in runs[name].values() for some in tried
+  for name, verdict in judged.verdicts.items():
+    own = {run.folder: run for tried in judged.runs[name].values() for some in tried
            for run in some.values()}  # fmt: skip
     every |= own
     folders = sorted(os.path.relpath(path, out) for path in own)
-    screens.append(screen(CLAIMS[name], size, verdict, folders))
-  numbers = [row for name, verdict in verdicts.items() for row in said.rows(name, verdict)]
+    shown = screen(CLAIMS[name], size, verdict, folders)
+    screens.append(shown._replace(notes=[*shown.notes, *alike.get(name, ())]))
+  numbers = [row for name, verdict in judged.verdicts.items() for row in said.rows(name, verdict)]
   return gallery.make(screens, _facts(size, list(every.values())), numbers, out)
 
 

@@ -129,14 +129,18 @@ def read(workdir: Path, size: Size) -> dict[str, Arms]:
   Raises:
     ConfigError: none was.
   """
-  known = _read(workdir)
-  found = known.runs.get(size, {})
-  if not found and not known.trials.get(size):
+  if not holds(workdir, size):
     raise ConfigError(
       f"{workdir} holds no claims of size {size}\n"
       f"Run some: python launch.py claims run --size={size} --workdir={workdir}"
     )
-  return found
+  return _read(workdir).runs.get(size, {})
+
+
+def holds(workdir: Path, size: Size) -> bool:
+  """Whether claims of a size were run in the folder."""
+  known = _read(workdir)
+  return bool(known.runs.get(size) or known.trials.get(size))
 
 
 def read_trials(workdir: Path, size: Size) -> dict[str, Values]:

@@ -3,7 +3,7 @@
     python launch.py claims static                          # what arithmetic decides
     python launch.py claims list                            # what training decides
     python launch.py claims run [ID ...] --size=cpu --workdir=runs/claims
-    python launch.py claims report runs/claims              # the verdicts
+    python launch.py claims report runs/claims [DIR ...]    # the verdicts
 
 static: sentences with the number that they are told with, ours from traced nets, the verdict and
 its source. Exit code 1 when ours are not those of the verdict.
@@ -11,6 +11,9 @@ its source. Exit code 1 when ours are not those of the verdict.
 run: trains what is missing for the named claims, or for all. cpu is the embedded digits, laptop a
 minute of CIFAR-10 a run, gpu CIFAR-10 by the paper's recipe, pod ImageNet. The same command again
 goes on. No verdict comes from one seed.
+
+report: of --size in the first folder; where it or another folder holds another size, whether both
+put the arms in the same order.
 """
 
 import logging
@@ -21,7 +24,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,45 +223,35 @@ def _measure(values: flags.FlagValues, names: list[str]) -> int:
 
 def _report(values: flags.FlagValues, names: list[str]) -> int:
   """Prints the verdicts on the claims that were run in a folder, and writes the gallery."""
-  from jaxnets.claims import ledger, said
-  from jaxnets.claims.judge import judge, weigh
-  from jaxnets.claims.study import Beyond, Study, Trial
+  from jaxnets.claims import agreement, said, verdicts
   from jaxnets.claims.trained import CLAIMS
 
-  workdir, *more = reading.folders(values, names, "claims report")
-  if more:
-    raise ConfigError("claims report takes one folder\nSeeds of several are several reports")
-  if not workdir.is_dir():
-    raise ConfigError(f"there is no folder {workdir}\nIt is the --workdir of claims run")
+  workdirs = reading.folders(values, names, "claims report")
+  for workdir in workdirs:
+    if not workdir.is_dir():
+      raise ConfigError(f"there is no folder {workdir}\nIt is the --workdir of claims run")
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
-  verdicts, runs = {}, {}
-  known, trials = ledger.read(workdir, values.size), ledger.read_trials(workdir, values.size)
-  for name in CLAIMS:
-    study, runs[name] = CLAIMS[name].study(values.size), {}
-    if isinstance(study, Trial) and name in trials:
-      verdicts[name] = weigh(study.contrasts, ledger.of_seeds(trials[name], seeds))
-    elif isinstance(study, Beyond) and name in known:
-      verdicts[name] = weigh((), {})
-    elif isinstance(study, Study) and name in known:
-      runs[name] = ledger.runs_of(workdir, known[name], seeds)
-      if runs[name].keys() == study.arms.keys():
-        verdicts[name] = judge(study.contrasts, runs[name], study.tuned_by)
-      else:
-        log.warning("%s has other arms by now: run it again", name)
+  judged = verdicts.read(workdirs[0], values.size, seeds)
   if values.format != "text":
-    table.show([row for n, v in verdicts.items() for row in said.rows(n, v)], values.format)
+    rows = [row for name, one in judged.verdicts.items() for row in said.rows(name, one)]
+    table.show(rows, values.format)
     return 0
+  alike: dict[str, list[str]] = {}
+  for one in agreement.of_folders(workdirs, values.size, judged.verdicts):
+    alike.setdefault(one.claim, []).append(agreement.say(one))
   parts = (
-    (f"{name}  {CLAIMS[name].sentence}: {verdict.word}", _below(name, verdict, values.size))
-    for name, verdict in verdicts.items()
-  )
+    (f"{name}  {CLAIMS[name].sentence}: {verdict.word}",
+     _below(name, verdict, values.size, alike.get(name, ())))
+    for name, verdict in judged.verdicts.items()
+  )  # fmt: skip
   print("\n".join(_text(parts)))
-  count = Counter(verdict.word for verdict in verdicts.values())
-  print(f"{len(verdicts)} claims: {', '.join(f'{n} {word}' for word, n in count.most_common())}")
-  return _gallery(values, workdir, verdicts, runs)
+  count = Counter(verdict.word for verdict in judged.verdicts.values())
+  words = ", ".join(f"{n} {word}" for word, n in count.most_common())
+  print(f"{len(judged.verdicts)} claims: {words}")
+  return _gallery(values, workdirs[0], judged, alike)
 
 
-def _gallery(values: flags.FlagValues, workdir: Path, verdicts: Any, runs: Any) -> int:
+def _gallery(values: flags.FlagValues, workdir: Path, judged: Any, alike: Any) -> int:
   """Writes the page of the claims; without its packages the verdicts above stand alone."""
   from jaxnets.report import place
 
@@ -272,12 +265,12 @@ def _gallery(values: flags.FlagValues, workdir: Path, verdicts: Any, runs: Any) 
     return 0
   from jaxnets.claims import gallery
 
-  page = gallery.make(values.size, verdicts, runs, workdir, out)
+  page = gallery.make(values.size, judged, alike, workdir, out)
   print(page)
   return 0
 
 
-def _below(name: str, verdict: Any, size: Any) -> dict[str, str]:
+def _below(name: str, verdict: Any, size: Any, alike: Sequence[str]) -> dict[str, str]:
   """What the text says below a claim."""
   from jaxnets.claims import said
   from jaxnets.claims.trained import CLAIMS
@@ -285,7 +278,8 @@ def _below(name: str, verdict: Any, size: Any) -> dict[str, str]:
   study = CLAIMS[name].study(size)
   lines = {str(i): said.finding(one) for i, one in enumerate(verdict.findings, start=1)}
   notes = said.notes(study, verdict)
-  return lines | ({"notes": "; ".join(notes)} if notes else {})
+  lines |= {"notes": "; ".join(notes)} if notes else {}
+  return lines | ({"sizes": "; ".join(alike)} if alike else {})
 
 
 def _text(parts: Any) -> Iterator[str]:

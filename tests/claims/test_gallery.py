@@ -8,10 +8,14 @@ import pytest
 
 from jaxnets.claims import gallery, judge
 from jaxnets.claims.trained import CLAIMS
+from jaxnets.claims.verdicts import Judged
 from tests.claims.test_trained import arm
 
 pytest.importorskip("matplotlib")
 ERRORS = {"first": (0.1, 0.11, 0.12, 0.1, 0.1), "second": (0.2, 0.22, 0.21, 0.2, 0.24)}
+
+
+SAID = {"C15": ["the laptop agrees"]}
 
 
 def made(out):
@@ -22,7 +26,7 @@ def made(out):
            for some in tried] for name, tried in arms.items()
   }  # fmt: skip
   verdict = judge.judge(contrasts, arms)
-  page = gallery.make("cpu", {"C15": verdict}, {"C15": arms}, out.parent, out)
+  page = gallery.make("cpu", Judged({"C15": verdict}, {"C15": arms}), SAID, out.parent, out)
   return page, verdict
 
 
@@ -38,6 +42,7 @@ def test_the_page_says_what_the_runs_say(tmp_path):
   for link in re.findall(r'href="(figures/[^"]+)"', text):
     assert (tmp_path / "gallery" / link).stat().st_size > 1000
   assert "<script" not in text
+  assert "The laptop agrees" in text
   assert text.count("<svg") == 1
   folders = re.findall(r'href="([^"]+)/summary.json"', text)
   assert len(folders) == 10
@@ -59,5 +64,5 @@ def test_runs_that_are_not_done_leave_places_empty(tmp_path):
     verdict = judge.judge(contrasts, arms)
     assert verdict.word == "unfinished"
     out = tmp_path / f"{len(done)}"
-    page = gallery.make("cpu", {"C15": verdict}, {"C15": arms}, tmp_path, out)
+    page = gallery.make("cpu", Judged({"C15": verdict}, {"C15": arms}), {}, tmp_path, out)
     assert page.read_text().count("<svg") == len(done)

@@ -95,7 +95,6 @@ def test_every_format_holds_every_sentence(rows, capsys):
     (("run", "C99"), "claims list"),
     (("run", "C15"), "--workdir"),
     (("report",), "claims report"),
-    (("report", "a", "b"), "takes one folder"),
     (("report", "nowhere"), "there is no folder nowhere"),
     (("report", ".", "--dry_run"), "Leave out --dry_run"),
   ],

@@ -222,17 +222,28 @@ STUDIES = [
 ]  # fmt: skip
 
 
+def solve(config, key, matched):
+  """A value in place of the one that a matched axis would have."""
+  del config, matched
+  return {key: {"net.hidden": 100, "net.width": 0.5}[key]}
+
+
 @pytest.mark.parametrize(("name", "size"), STUDIES)
 def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name, size):
   claim = CLAIMS[name]
   study = claim.study(size)
-  planned = ledger.plan([claim], size, [0, 1], lambda base: lambda *given: {"net.hidden": 100})
-  assert len(planned.cells) == 2 * sum(len(arm.tried) for arm in study.arms.values())
-  named = {arm for one in study.contrasts for arm in (one.first, one.second)}
+  planned = ledger.plan([claim], size, [0, 1], lambda base: solve)
+  nets = [arm for arm in study.arms.values() if not arm.hand_made]
+  assert len(planned.cells) == 2 * sum(len(arm.tried) for arm in nets)
+  hand_made = [arm for arm in study.arms.values() if arm.hand_made]
+  assert len(planned.pipelines) == 2 * sum(len(arm.tried) for arm in hand_made)
+  named = {arm for one in study.contrasts for arm in (one.first, one.second) if arm}
   assert named == set(study.arms)
-  assert study.seeds >= 5
+  assert study.seeds >= (3 if size == "laptop" else 5)
   wanted = {"cpu": "digits", "laptop": "cifar10", "gpu": "cifar10", "pod": "imagenet2012"}[size]
-  assert {cell.config.data.name for cell in planned.cells} == {wanted}
+  every = [*planned.cells, *planned.pipelines]
+  assert {cell.config.data.name for cell in every} == {wanted}
+  assert len({(cell.config.data.image_size, cell.config.data.validation) for cell in every}) == 1
 
 
 def test_a_trial_measures_what_its_contrasts_name():
@@ -249,7 +260,11 @@ def test_identity_layers_leave_a_residual_net_as_it_is_to_the_bit(monkeypatch):
   monkeypatch.setattr(identity, "STEPS", 2)
   trial = CLAIMS["C14"].study("cpu")
   assert isinstance(trial, Trial)
-  assert trial.measure(0) == {identity.CHANGE.name: {"residual": 0.0, identity.LIMIT: 10.0}}
+  numbers = trial.measure(0)
+  assert numbers[identity.CHANGE.name] == {"residual": 0.0, identity.LIMIT: 10.0}
+  losses = numbers[identity.LOSS.name]
+  assert losses.keys() == {"residual", "residual, deeper"}
+  assert all(math.isfinite(loss) for loss in losses.values())
 
 
 def test_a_run_that_several_claims_need_is_one_cell():

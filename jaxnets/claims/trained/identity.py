@@ -1,6 +1,9 @@
 """What is told of layers that do nothing."""
 
-from typing import Any
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from jaxnets.claims.measures import Measure
 from jaxnets.claims.papers import RESNET
@@ -8,7 +11,8 @@ from jaxnets.claims.study import Claim, Contrast, Numbers, Size, Trial
 
 LIMIT = "ten millionths"
 CHANGE = Measure("change of a logit, of the largest", lambda run: None, "millionths", exact=True)
-STEPS, IMAGES, RATE = 30, 64, 0.05
+LOSS = Measure("training loss after going on", lambda run: None, "times")
+STEPS, IMAGES, RATE, MOMENTUM = 60, 128, 0.02, 0.9
 # Name, its axes, and what is deeper in the other net.
 PAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
   "residual": ("cifar_resnet20", {"depth": 8, "width": 0.5}, {"depth": 14}),
@@ -21,58 +25,103 @@ PAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _change(seed: int) -> Numbers:
-  """The largest change of a logit of a net that was trained a little, in millionths of the largest.
+class _Subject(NamedTuple):
+  """A net and a compiled step of it."""
 
-  30 steps of gradient descent on 64 digits; then identity layers are put in, and the same digits
-  are looked at in evaluation.
+  net: Any
+  step: Callable[..., Any]  # (params, stats, velocity, images, labels, key) -> ..., loss
+
+
+@functools.cache
+def _subject(name: str, is_deeper: bool) -> _Subject:
+  """A net of PAIRS and its step of gradient descent with momentum, compiled once."""
+  import jax
+  import jax.numpy as jnp
+
+  from jaxnets import nets
+
+  family, axes, more = PAIRS[name]
+  net = nets.build(family, classes=10, **axes | (more if is_deeper else {}))
+
+  def loss(params, stats, images, labels, key):
+    output = net.apply(params, stats, images, train=True, key=key)
+    chosen = jnp.take_along_axis(jax.nn.log_softmax(output.logits), labels[:, None], 1)
+    return -chosen.mean(), output.stats
+
+  @jax.jit
+  def step(params, stats, velocity, *given):
+    (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(params, stats, *given)
+    velocity = jax.tree.map(lambda v, g: MOMENTUM * v + g, velocity, grads)
+    return jax.tree.map(lambda p, v: p - RATE * v, params, velocity), stats, velocity, value
+
+  return _Subject(net, step)
+
+
+def _trained(subject: _Subject, params: Any, stats: Any, *given: Any) -> tuple[Any, Any, float]:
+  """Parameters and statistics after STEPS; the mean loss over the last tenth of them."""
+  import jax
+  import jax.numpy as jnp
+
+  velocity, losses = jax.tree.map(jnp.zeros_like, params), []
+  for _ in range(STEPS):
+    params, stats, velocity, value = subject.step(params, stats, velocity, *given)
+    losses.append(float(value))
+  last = losses[-max(1, STEPS // 10) :]
+  return params, stats, sum(last) / len(last)
+
+
+def _measured(seed: int) -> Numbers:
+  """How logits change when identity layers are put in, and the losses when both nets train on.
+
+  STEPS on 128 digits, all of them in each step; then as many again, by the net as it is and by the
+  deeper one.
   """
   import jax
   import jax.numpy as jnp
 
-  from jaxnets import data, nets
+  from jaxnets import data
   from jaxnets.instruments.identity import deepen
 
   source = data.load("digits", "train", validation=0.1, image_size=8)
   assert source.images is not None
   images = jnp.asarray(source.images[:IMAGES], jnp.float32) / 127.5 - 1.0
   labels = jnp.asarray(source.labels[:IMAGES])
-  key = jax.random.key(seed)
-  found = {LIMIT: 10.0}
-  for name, (family, axes, deeper_axes) in PAIRS.items():
-    net = nets.build(family, classes=10, **axes)
-    deeper = nets.build(family, classes=10, **axes | deeper_axes)
-
-    def loss(params, stats, net=net):
-      output = net.apply(params, stats, images, train=True, key=key)
-      chosen = jnp.take_along_axis(jax.nn.log_softmax(output.logits), labels[:, None], 1)
-      return -chosen.mean(), output.stats
-
-    @jax.jit
-    def step(params, stats, loss=loss):
-      grads, stats = jax.grad(loss, has_aux=True)(params, stats)
-      return jax.tree.map(lambda p, g: p - RATE * g, params, grads), stats
-
-    params, stats = net.init(key, (1, *images.shape[1:]))
-    for _ in range(STEPS):
-      params, stats = step(params, stats)
-    before = net.apply(params, stats, images).logits
-    after = deeper.apply(*deepen(net, deeper, params, stats, images, key), images).logits
-    change = jnp.abs(after - before).max() / jnp.abs(before).max()
-    found[name] = 1e6 * float(change)
-  return {CHANGE.name: found}
+  given = (images, labels, jax.random.key(seed))
+  found, on = {LIMIT: 10.0}, {}
+  for name in PAIRS:
+    shallow, deep = _subject(name, False), _subject(name, True)
+    params, stats = shallow.net.init(given[-1], (1, *images.shape[1:]))
+    params, stats, _ = _trained(shallow, params, stats, *given)
+    grown = deepen(shallow.net, deep.net, params, stats, images, given[-1])
+    before = shallow.net.apply(params, stats, images).logits
+    after = deep.net.apply(*grown, images).logits
+    found[name] = 1e6 * float(jnp.abs(after - before).max() / jnp.abs(before).max())
+    on[name] = math.log(_trained(shallow, params, stats, *given)[-1])
+    on[f"{name}, deeper"] = math.log(_trained(deep, *grown, *given)[-1])
+  return {CHANGE.name: found, LOSS.name: on}
 
 
 def _construction(size: Size) -> Trial:
   del size  # an equation holds at every size
   return Trial(
-    _change,
-    tuple(
-      Contrast(f"identity layers leave a {name} net's logits as they are", name, LIMIT, CHANGE)
-      for name in PAIRS
+    _measured,
+    (
+      *(
+        Contrast(f"identity layers leave a {name} net's logits as they are", name, LIMIT, CHANGE)
+        for name in PAIRS
+      ),
+      *(
+        Contrast(
+          f"the {name} net trains on to a loss that is at most 2 % higher",
+          f"{name}, deeper",
+          name,
+          LOSS,
+          -math.log(1.02),
+        )
+        for name in PAIRS
+      ),
     ),
-    note="whether training goes on from there no worse is another question; He et al. find that "
-    "solvers do not find such solutions",
+    note="a start that is as good is given here; He et al. find that solvers do not get to one",
   )
 
 
@@ -85,7 +134,7 @@ CLAIMS = (
     "mapping. Current solvers are unable to find solutions that are comparably good, or unable to "
     "do so in feasible time.",
     "With identity layers put in, the logits of trained nets change by less than ten millionths of "
-    "the largest.",
+    "the largest, and training goes on to a loss that is at most 2 % higher.",
     "exact for residual units, rounding for others",
     _construction,
   ),

@@ -49,16 +49,25 @@ RESPONSE = Measure(
 )
 
 
-def _first_gradient(run: Run) -> float | None:
-  """The logarithm of the geometric mean, over the probed steps, of the first layer's gradient."""
-  rows = runs.read_metrics(run.folder, runs.PROBES)
-  if not rows:
-    return None
-  first = rows[0]["layer"]
-  found = [row["gradient_norm"] for row in rows if row["layer"] == first]
-  if not all(found):  # none of them may be missing, or exactly zero
-    return None
-  return math.log(statistics.geometric_mean(found))
+def _reach(run: Run) -> float | None:
+  """log(gradient norms in the first third of the convolutions / in the last), geometric means.
+
+  Over all steps that were probed after the first one, whose weights nobody has trained yet.
+  """
+  rows = [row for row in runs.read_metrics(run.folder, runs.PROBES) if row["step"] > 1]
+  ratios = []
+  for step in {row["step"] for row in rows}:
+    own = [
+      row["gradient_norm"] for row in rows
+      if row["step"] == step and row["layer"] not in NOT_LAYERS and row["zero_share"] is not None
+      and row["gradient_norm"] is not None
+    ]  # fmt: skip
+    third = len(own) // 3
+    if not third or not all(own):
+      return None  # a gradient that is exactly zero has no logarithm
+    ends = (statistics.geometric_mean(some) for some in (own[:third], own[-third:]))
+    ratios.append(math.log(next(ends) / next(ends)))
+  return statistics.fmean(ratios) if ratios else None
 
 
-FIRST_GRADIENT = Measure("gradient norm of the first layer", _first_gradient, "times")
+REACH = Measure("gradients of the first third of the layers, by those of the last", _reach, "times")

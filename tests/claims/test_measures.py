@@ -9,7 +9,7 @@ import pytest
 from jaxnets.claims import agreement, judge
 from jaxnets.claims.judge import Gap, Verdict
 from jaxnets.claims.measures import MASKS_SAVE, TEST_ERROR
-from jaxnets.claims.probed import FIRST_GRADIENT, RESPONSE, SPARE, ZEROS
+from jaxnets.claims.probed import REACH, RESPONSE, SPARE, ZEROS
 from jaxnets.claims.study import Contrast
 from jaxnets.claims.trained import CLAIMS, sparsity
 from jaxnets.runs import PROBES, Run
@@ -44,15 +44,16 @@ def test_what_layers_are_like_is_a_mean_over_them_at_the_last_probe_without_the_
   assert RESPONSE.of(run) == pytest.approx(math.log(2))  # (1 * 4 * 2) ** (1 / 3)
 
 
-def test_the_gradient_of_the_first_layer_is_a_mean_over_the_probes(tmp_path):
-  assert FIRST_GRADIENT.of(probed(tmp_path)) == pytest.approx(math.log(4))  # of 8 and 2
-  stem = LAYERS["stem"] | {"gradient_norm": 0.0}
-  assert FIRST_GRADIENT.of(probed(tmp_path, stem=stem)) is None
+def test_how_far_gradients_reach_is_the_first_third_of_the_layers_by_the_last(tmp_path):
+  run = probed(tmp_path)
+  assert REACH.of(run) == pytest.approx(math.log(2))  # 2 by 1, of the probe at step 10 alone
+  gone = LAYERS["stem"] | {"gradient_norm": 0.0}
+  assert REACH.of(probed(tmp_path, stem=gone)) is None
 
 
 def test_a_run_that_was_not_probed_has_no_such_number(tmp_path):
   run = Run(tmp_path, "done", "", None, {}, {}, {})
-  assert all(one.of(run) is None for one in (ZEROS, SPARE, RESPONSE, FIRST_GRADIENT))
+  assert all(one.of(run) is None for one in (ZEROS, SPARE, RESPONSE, REACH))
 
 
 def test_masks_save_the_difference_of_two_accuracies_and_nothing_without_dropout():

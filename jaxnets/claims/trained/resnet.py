@@ -5,7 +5,7 @@ import math
 
 from jaxnets.claims.measures import TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.papers import RESNET
-from jaxnets.claims.probed import FIRST_GRADIENT, RESPONSE
+from jaxnets.claims.probed import REACH, RESPONSE
 from jaxnets.claims.recipes import coarse, recipe, seeds
 from jaxnets.claims.study import Arm, Beyond, Claim, Contrast, Size, Study
 from jaxnets.config import Config
@@ -52,11 +52,11 @@ def _degradation(size: Size) -> Study:
       Contrast(f"{deep} trains worse than {shallow}", shallow, deep, TRAIN_ERROR),
       Contrast(f"{deep} is worse on test images too", shallow, deep, TEST_ERROR),
       Contrast(
-        f"the gradient that reaches the first layer of {deep} is at least half of {shallow}'s",
-        shallow,
+        f"the gradients in the first third of {deep} are more than a tenth of those in the last",
+        None,
         deep,
-        FIRST_GRADIENT,
-        -math.log(2),
+        REACH,
+        -math.log(10),
       ),
     ),
     seeds=seeds(size),

@@ -5,6 +5,7 @@
     figures/NAME.{svg,png,pdf}     174 mm wide; NAME_85mm for one of two columns
     tables/NAME.{csv,md,tex}
     data/{groups,runs,curves}.csv  tidy: a row for each number
+    data/probes.csv                a row for each layer and probed step, where runs were probed
 
 The same runs give the same bytes. No JAX here; matplotlib and Jinja come with jaxnets[report].
 """
@@ -68,6 +69,8 @@ def texts(content) -> dict[str, bytes]:
       [dict(zip(heads, row, strict=True)) for row in lost.rows], heads
     ),
   }
+  if any(content.probed.values()):
+    files["data/probes.csv"] = tables.comma_separated(numbers.probe_rows(content))
   for table in (tables.results(content), lost):
     files[f"tables/{table.name}.md"] = tables.markdown(table)
     files[f"tables/{table.name}.tex"] = tables.latex(table)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxnets.report import axes, verdict, words
+from jaxnets.report import axes, signals, verdict, words
+from jaxnets.report.signals import Trace
 from jaxnets.report.verdict import DepthChange, Verdict
-from jaxnets.runs import Run, own_seconds, read_metrics
+from jaxnets.runs import PROBES, Run, own_seconds, read_metrics
 from jaxnets.sweep import aggregate, folder, pipelines, statistics
 from jaxnets.sweep.aggregate import Compared, Group
 from jaxnets.sweep.folder import Sweep
@@ -45,6 +46,8 @@ class Content(NamedTuple):
   train: list[Summary | None]  # the same quantity on the training images
   seconds: list[float | None]  # mean wall time of the runs that are done, all their starts
   logged: dict[Path, list[dict[str, Any]]]  # the metrics of every run of the groups, by folder
+  probed: dict[Path, list[dict[str, Any]]]  # the same of what was seen in their layers
+  traces: list[list[Trace]]  # of the runs that were probed
   speeds: list[list[float]]  # images per second of the runs that are done: `runs.speed`
   verdict: Verdict
   depth: list[DepthChange]
@@ -95,13 +98,15 @@ def gather(source: Source, groups: Sequence[Group], metric: str, *, mixed: bool 
   keys = axes.shown(groups, (k for s in source.sweeps for row in s.cells for k in row["overrides"]))
   labels = [axes.named(one, keys) or "the runs" for one in groups]
   train = f"train_{metric.rpartition('_')[2]}"
-  logged = {run.folder: read_metrics(run.folder) for one in groups for run in one.runs}
+  folders = [run.folder for one in groups for run in one.runs]
+  logged = {own: read_metrics(own) for own in folders}
+  probed = {own: read_metrics(own, PROBES) for own in folders}
   speeds = [aggregate.speeds(one, lambda run: logged[run.folder]) for one in groups]
   return Content(
     source, metric, aggregate.is_share(metric), LEVEL, shorten(keys), found, labels,
     [_summary(one, train) for one in groups],
     [_mean(run.seconds for run in one.runs if run.state == "done") for one in groups],
-    logged, speeds,
+    logged, probed, signals.traces(groups, probed), speeds,
     verdict.judge(found, labels, metric, LEVEL),
     verdict.depth_changes(groups, keys, metric, LEVEL),
     [

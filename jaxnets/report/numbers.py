@@ -1,14 +1,17 @@
 """The report's numbers as JSON and as tidy rows: fractions, never percent; seconds; counts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jaxnets.report import content as contents
+from jaxnets.report import signals
 from jaxnets.report.content import Content
 from jaxnets.runs import STATES, Run, speed
 from jaxnets.sweep import aggregate
 from jaxnets.sweep.keys import text_of
 
 SCHEMA = 1
+MOST_PROBES = 200_000  # rows of probes.csv
 
 
 def report(content: Content) -> dict[str, Any]:
@@ -129,6 +132,32 @@ def curve_rows(content: Content) -> list[dict[str, Any]]:
         if name not in ("step", "split") and isinstance(value, int | float)
       ]
   return rows
+
+
+def probe_rows(content: Content) -> list[dict[str, Any]]:
+  """A row for each layer of each probed step, every measure in a column of its own.
+
+  Where these were more than MOST_PROBES the steps are thinned evenly; the first and last stay.
+  """
+  names = [*(one.name for one in signals.MEASURES), *signals.NORMS]
+  own = [(place, _by_step(content.probed[run.folder])) for run, place in _placed(content)]
+  layers = sum(max(map(len, steps.values()), default=0) for _, steps in own)
+  most = max(2, MOST_PROBES // max(layers, 1))
+  rows = []
+  for place, steps in own:
+    known = list(steps.items())
+    for step, seen in (known[k] for k in signals.thinned(len(known), most)):
+      for at, row in enumerate(seen, start=1):
+        told = {"step": step, "place": at, "layer": row["layer"]}
+        rows.append(place | told | {name: row.get(name) for name in names})
+  return rows
+
+
+def _by_step(rows: Sequence[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+  found: dict[int, list[dict[str, Any]]] = {}
+  for row in rows:
+    found.setdefault(row["step"], []).append(row)
+  return dict(sorted(found.items()))
 
 
 def _placed(content: Content) -> list[tuple[Run, dict[str, Any]]]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxnets import config as configuration
 
 SPEED = 4200.0  # images per second of a net of one layer
@@ -142,6 +144,40 @@ def write_curves(
     rows.append({"step": 100 if points <= 100 else points, "split": "test", "loss": 1.5 - final,
                  "top1": final, "count": 10000})  # fmt: skip
   (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_probes(
+  folder: Path, layers: Sequence[str], steps: Sequence[int], value: Callable[[str, int, int], float]
+) -> None:
+  """probes.jsonl: `value(measure, place, step)` of each layer, and a row of a norm after them."""
+  measures = ("gradient_norm", "output_gradient", "mean_square", "response_std", "zero_share",
+              "dead_share", "correlation", "effective_rank_share", "energy_90", "update_norm",
+              "weight_norm")  # fmt: skip
+  rows = []
+  for step in steps:
+    for place, layer in enumerate(layers):
+      rows.append({"step": step, "layer": layer} | {m: value(m, place, step) for m in measures})
+      if layer == "maps":
+        rows[-1] |= dict.fromkeys(("gradient_norm", "update_norm", "weight_norm"))
+    rows.append({"step": step, "layer": "stem_norm"} | dict.fromkeys(measures) | {measures[0]: 9.0})
+  (folder / "probes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_pictures(folder: Path, filters: int, *, cam: bool = True) -> None:
+  """pictures.npz: filters of 3x3 whose pixels are their number, eight images, maps of 2x2."""
+  rows, draw = -(-filters // 8), np.random.default_rng(filters)
+  numbers = np.repeat(np.repeat(np.arange(rows * 8).reshape(rows, 8), 3, 0), 3, 1)
+  grid = (numbers / (rows * 8)).astype(np.float32)[..., None]
+  arrays = {
+    "filters_first": grid, "filters_last": 1 - grid, "filters_shape": np.array([3, 3, 8, filters]),
+    "step_first": 1, "step_last": 60, "images": draw.integers(0, 256, (8, 6, 6, 1), np.uint8),
+    "labels": np.arange(8), "predictions": np.arange(8) // 2 * 2, "split": "validation",
+    "classes": [f"a_name_of_many_letters_{i}" for i in range(8)], "grad_cam_at": "maps",
+    "grad_cam": draw.random((8, 2, 2)), "cam": draw.normal(size=(8, 2, 2)),
+  }  # fmt: skip
+  if not cam:
+    del arrays["cam"]
+  np.savez(folder / "pictures.npz", **arrays)
 
 
 def changed(config: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 
 from jaxnets.report import words
 from jaxnets.report.content import Content
-from jaxnets.report.figures import curves, depth, pareto, saving, sizes, sweep
+from jaxnets.report.figures import (
+  curves,
+  depth,
+  pareto,
+  pictures,
+  profiles,
+  saving,
+  signals,
+  sizes,
+  sweep,
+)
 from jaxnets.report.figures.style import Page
 
 
@@ -24,6 +34,7 @@ class Drawing(NamedTuple):
   caption: str
   files: dict[str, bytes]  # by name, NAME.svg and NAME_85mm.svg
   inline: str  # the SVG as an element for a page, every id its own
+  numbers: str  # the file of data that it shows; "" where that is in the run folders
 
 
 class Kind(NamedTuple):
@@ -32,7 +43,8 @@ class Kind(NamedTuple):
   name: str
   title: str
   draw: Callable[[Content, Page], Figure | None]
-  caption: str
+  caption: str | Callable[[Content], str]
+  numbers: str = "groups"
 
 
 KINDS = (
@@ -48,6 +60,7 @@ KINDS = (
     "than five seeds the band spans the least and the most and each seed is drawn, otherwise it is "
     "the 95 % t interval of the mean. Dotted lines that end in a cross are runs that are not done. "
     "The vertical axis is cut to the values after the first quarter of the steps.",
+    "curves",
   ),
   Kind(
     "sizes", "Learning curves over training-set size", sizes.draw,
@@ -74,6 +87,11 @@ KINDS = (
     "The result over the axes of the sweep. Dots are single seeds, bars 95 % intervals; hatched "
     "cells and dotted lines have no finished run; † marks a single seed.",
   ),
+  Kind("gradients", "Gradients by layer", signals.draw_gradients, signals.say_gradients, "probes"),
+  Kind("updates", "Updates by layer", signals.draw_updates, signals.say_updates, "probes"),
+  Kind("layers", "What layers give", profiles.draw, profiles.say, "probes"),
+  Kind("filters", "Filters of the first layer", pictures.draw_filters, pictures.say_filters, ""),
+  Kind("maps", "Where the nets look", pictures.draw_maps, pictures.say_maps, ""),
 )  # fmt: skip
 
 
@@ -84,7 +102,8 @@ def draw(content: Content) -> list[Drawing]:
     files = saving.in_all_forms(kind.name, functools.partial(lay_out, kind, content))
     if files:
       inline = saving.inline(files, kind.name, _description(kind, content))
-      drawings.append(Drawing(kind.name, kind.title, kind.caption, files, inline))
+      caption = kind.caption if isinstance(kind.caption, str) else kind.caption(content)
+      drawings.append(Drawing(kind.name, kind.title, caption, files, inline, kind.numbers))
   return drawings
 
 

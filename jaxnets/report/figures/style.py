@@ -80,9 +80,10 @@ def letters(inches: float, size: float) -> int:
 
 
 def grid(
-  titles: Sequence[str], page: Page, *, height: float = 2.0, most: int = 3, width: float = 0.0
-) -> tuple[Figure, list[Axes]]:
-  """A figure with a panel for each title in rows, and the panels; all share both axes.
+  titles: Sequence[str], page: Page, *, height: float = 2.0, most: int = 3, width: float = 0.0,
+  shared: bool = True, room: float = 0.8,
+) -> tuple[Figure, list[Axes]]:  # fmt: skip
+  """A figure with a panel for each title in rows, and the panels.
 
   Args:
     titles: of the panels.
@@ -90,17 +91,21 @@ def grid(
     height: of a panel on a wide page, inches.
     most: panels of a row.
     width: of the figure, inches; else the page's.
+    shared: whether all have both axes in common.
+    room: share of a column that titles have, beside the names of ticks.
   """
   n, most = len(titles), min(most, page.columns)
   columns = 2 if n == 4 and most > 1 else min(n, most)
   rows = -(-n // columns)
   wide = width or page.width
-  room = letters(0.8 * wide / columns, page.text)
-  said = [_folded(title, room) for title in titles]
+  most_letters = letters(room * wide / columns, page.text)
+  said = [_folded(title, most_letters) for title in titles]
   more = 1.3 * page.text / 72 * max(text.count("\n") for text in said)
   size = (wide, (page.height * height + more) * rows + 0.6)
   figure = Figure(figsize=size, layout="constrained")
-  panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
+  panels = (
+    figure.subplots(rows, columns, sharex=shared, sharey=shared, squeeze=False).ravel().tolist()
+  )
   for panel in panels[n:]:
     panel.remove()
   # A panel with none below it needs its own tick labels.
@@ -122,6 +127,13 @@ def _folded(title: str, room: int) -> str:
     else:
       lines[-1] = longer
   return "\n".join(words.shortened(line, room) for line in lines)
+
+
+def lowest(panels: Sequence[Axes]) -> list[Axes]:
+  """The panels of a grid that have none below them."""
+  spec = panels[0].get_gridspec()
+  assert spec is not None
+  return list(panels[-spec.ncols :])
 
 
 def single(page: Page, height: float) -> tuple[Figure, Axes]:

@@ -114,7 +114,9 @@ def lay_out(kind: Kind, content: Content, page: Page) -> Figure | None:
 
 
 def _description(kind: Kind, content: Content) -> str:
-  """What who cannot see the figure has to know."""
+  """What who cannot see the figure has to know; of what is no result, the caption tells it."""
+  if not isinstance(kind.caption, str):
+    return f"{kind.title} of {words.counted(len(content.found), 'group')}."
   groups = words.counted(len(content.found), "group")
   return (
     f"{kind.title}: {words.metric_name(content.metric)} of {groups}. {content.verdict.sentence}"

@@ -46,6 +46,20 @@ def test_the_effective_rank_is_that_of_equal_planted_sources(rank):
   assert activations.effective_rank(energies) == pytest.approx(rank, rel=0.01)
 
 
+def test_large_spectra_are_those_of_numpy_one_by_one_and_together():
+  draw = np.random.default_rng(0)
+  x = [draw.normal(size=(400, 150)) @ draw.normal(size=(150, 150)) for _ in range(2)]
+  x[1][:, :140] = 0  # ten channels are alive
+  small = jnp.stack([activations.smaller_covariance(jnp.asarray(one)) for one in x])
+  assert small.shape[-1] > activations.LARGE
+  found = jax.jit(activations.energies, static_argnums=1)(small, 150)
+  for one, energies in zip(x, found, strict=True):
+    wanted = np.linalg.eigvalsh(np.cov(one.T, bias=True))[::-1]
+    np.testing.assert_allclose(energies, wanted, atol=2e-6 * wanted[0])
+  np.testing.assert_allclose(activations.spectrum(jnp.asarray(x[0])), found[0], rtol=1e-4)
+  assert activations.effective_rank(found[1]) < 10
+
+
 @pytest.mark.parametrize("channels", [40, 100])
 def test_fewer_samples_than_channels_have_the_spectrum_of_the_covariance(channels):
   x = jnp.asarray(np.random.default_rng(0).normal(size=(40, channels)), jnp.float32)

@@ -6,10 +6,9 @@ import itertools
 import statistics as plain
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxnets.report import axes, signals, verdict, words
-from jaxnets.report.signals import Trace
+from jaxnets.report import axes, verdict, words
 from jaxnets.report.verdict import DepthChange, Verdict
 from jaxnets.runs import PROBES, Run, own_seconds, read_metrics
 from jaxnets.sweep import aggregate, folder, pipelines, statistics
@@ -17,6 +16,9 @@ from jaxnets.sweep.aggregate import Compared, Group
 from jaxnets.sweep.folder import Sweep
 from jaxnets.sweep.keys import shorten
 from jaxnets.sweep.statistics import Summary
+
+if TYPE_CHECKING:
+  from jaxnets.report.signals import Trace
 
 LEVEL = 0.95
 TRAINED = (
@@ -47,7 +49,7 @@ class Content(NamedTuple):
   seconds: list[float | None]  # mean wall time of the runs that are done, all their starts
   logged: dict[Path, list[dict[str, Any]]]  # the metrics of every run of the groups, by folder
   probed: dict[Path, list[dict[str, Any]]]  # the same of what was seen in their layers
-  traces: list[list[Trace]]  # of the runs that were probed
+  traces: "list[list[Trace]]"  # of the runs that were probed
   speeds: list[list[float]]  # images per second of the runs that are done: `runs.speed`
   verdict: Verdict
   depth: list[DepthChange]
@@ -91,6 +93,8 @@ def gather(source: Source, groups: Sequence[Group], metric: str, *, mixed: bool 
   Raises:
     ConfigError: as `aggregate.compare`, but for runs of which none is done yet.
   """
+  from jaxnets.report import signals  # here: verbs that answer at once do without NumPy
+
   if any(run.summary for one in groups for run in one.runs):
     found = aggregate.compare(groups, metric, level=LEVEL, mixed=mixed)
   else:

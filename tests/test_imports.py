@@ -36,7 +36,17 @@ BELOW = {
   "sweep": {"train", "nets", "data", "cost", "config", "experiment", "runs", "memory", "kernels"},
   "report": {"sweep", "config", "runs"},
   "classical": {"train", "sweep", "data", "config", "fields", "runs"},
-  "claims": {"report", "classical", "sweep", "instruments", "data", "cost", "nets", "config", "runs"},
+  "claims": {
+    "report",
+    "classical",
+    "sweep",
+    "instruments",
+    "data",
+    "cost",
+    "nets",
+    "config",
+    "runs",
+  },
   "cli": {
     "report",
     "classical",

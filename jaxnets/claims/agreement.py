@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,13 +28,16 @@ class Agreement(NamedTuple):
 
 
 def of_folders(
-  workdirs: list[Path], size: Size, found: Mapping[str, Verdict]
+  workdirs: Sequence[Path],
+  size: Size,
+  found: Mapping[str, Verdict],
+  seeds: Sequence[int] | None = None,
 ) -> Iterator[Agreement]:
   """The agreement of verdicts at a size with those of every other size in the folders."""
   for workdir in workdirs:
     for other in SIZES:
       if other != size and ledger.holds(workdir, other):
-        yield from between((size, found), (other, verdicts.read(workdir, other).verdicts))
+        yield from between((size, found), (other, verdicts.read(workdir, other, seeds).verdicts))
 
 
 def between(

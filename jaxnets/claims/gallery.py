@@ -75,7 +75,7 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
   """
   study = claim.study(size)
   every = {seed for arms in verdict.values.values() for own in arms.values() for seed in own}
-  seeds = ",".join(map(str, sorted(every)))
+  seeds = f" --seeds={','.join(map(str, sorted(every)))}" if every else ""
   return Screen(
     id=claim.id,
     sentence=claim.sentence,
@@ -90,7 +90,7 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
     notes=said.notes(study, verdict),
     strips=list(_strips(verdict)),
     forests=list(_forests(verdict)),
-    command=f"python launch.py claims run {claim.id} --size={size} --seeds={seeds} --workdir=DIR",
+    command=f"python launch.py claims run {claim.id} --size={size}{seeds} --workdir=DIR",
     folders=folders,
   )
 

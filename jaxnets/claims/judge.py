@@ -66,6 +66,7 @@ def judge(
   runs = {name: tried[chosen[name] or 0] for name, tried in arms.items()}
   values: Values = {}
   bounds: dict[str, dict[str, int]] = {}
+  without: dict[tuple[str, str], int] = {}  # done runs that have no such number
   for one in contrasts:
     known = values.setdefault(one.measure.name, {})
     bound = bounds.setdefault(one.measure.name, {})
@@ -73,6 +74,7 @@ def judge(
       done = {seed: run for seed, run in sorted(runs[arm].items()) if run.state == "done"}
       found = {seed: one.measure.of(run) for seed, run in done.items()}
       known.setdefault(arm, {seed: v for seed, v in found.items() if v is not None})
+      without[one.measure.name, arm] = len(found) - len(known[arm])
       bound.setdefault(arm, sum(one.measure.is_bound(run) for run in done.values()))
   lost = {
     name: [run for some in tried for run in some.values() if run.state != "done"]
@@ -80,6 +82,8 @@ def judge(
   }
   tuned = {n: i for n, i in chosen.items() if i is not None and len(arms[n]) > 1}
   verdict = weigh(contrasts, values, gaps, bounds)
+  verdict = verdict._replace(findings=[_complete(one, without) for one in verdict.findings])
+  verdict = verdict._replace(word=_all_of(verdict.findings))
   return verdict._replace(chosen=tuned, lost={name: some for name, some in lost.items() if some})
 
 
@@ -97,8 +101,12 @@ def weigh(
     gaps: arms whose numbers decide nothing.
     bounds: how many numbers of a measure and an arm are the least that they may be.
   """
-  measured = sum(not one.measure.exact for one in contrasts)
-  level = 1 - (1 - LEVEL) / max(1, measured)
+  # A difference that is limited on either side is one interval.
+  measured = {
+    (one.measure.name, frozenset((one.first, one.second)))
+    for one in contrasts if not one.measure.exact
+  }  # fmt: skip
+  level = 1 - (1 - LEVEL) / max(1, len(measured))
   findings = []
   for one in contrasts:
     known = values.get(one.measure.name, {})
@@ -110,11 +118,26 @@ def weigh(
       if gap := (gaps or {}).get(arm):
         finding = finding._replace(verdict=gap.word, why=gap.why)
     findings.append(_bounded(finding, (bounds or {}).get(one.measure.name, {})))
+  return Verdict(_all_of(findings), findings, {}, values, {})
+
+
+def _all_of(findings: Sequence[Finding]) -> Word:
+  """The verdict on a claim, of those on its contrasts."""
   words = [finding.verdict for finding in findings]
   word: Word = "supported" if set(words) == {"supported"} else "underpowered"
   for worse in ("unfinished", "refuted"):
     word = worse if worse in words else word
-  return Verdict(word, findings, {}, values, {})
+  return word
+
+
+def _complete(finding: Finding, without: Mapping[tuple[str, str], int]) -> Finding:
+  """A finding without the numbers of some runs decides nothing: these may be the worst."""
+  for arm in filter(None, (finding.contrast.first, finding.contrast.second)):
+    count = without[finding.contrast.measure.name, arm]
+    if count and finding.verdict in ("supported", "refuted"):
+      why = f"{count} runs of {arm} have no such number"
+      return finding._replace(verdict="underpowered", why=why)
+  return finding
 
 
 def decide(contrast: Contrast, difference: Difference) -> Finding:
@@ -146,6 +169,13 @@ def _bounded(finding: Finding, bounds: Mapping[str, int]) -> Finding:
   if finding.verdict == "supported" and first:
     why = f"{finding.contrast.first} never got there in {first} runs, so the truth may be less"
     return finding._replace(verdict="underpowered", why=why)
+  if first or second:
+    never = " and ".join(
+      f"{arm} in {count}" for arm, count in
+      ((finding.contrast.first, first), (finding.contrast.second, second)) if count
+    )  # fmt: skip
+    said = f"never got there: {never} runs, which count as their whole length"
+    return finding._replace(why=f"{finding.why}; {said}" if finding.why else said)
   return finding
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets.claims.judge import Values
-from jaxnets.claims.study import Arm, Beyond, Claim, Numbers, Overrides, Size, Study
+from jaxnets.claims.study import Arm, Beyond, Claim, Contrast, Numbers, Overrides, Size, Study
 from jaxnets.classical import config as of_pipelines
 from jaxnets.config import Config, changed, digest
 from jaxnets.errors import ConfigError
@@ -148,6 +148,15 @@ def read_trials(workdir: Path, size: Size) -> dict[str, Values]:
   return _read(workdir).trials.get(size, {})
 
 
+def seeds_of(values: Values, contrasts: Sequence[Contrast]) -> set[int]:
+  """The seeds for which all that contrasts of a trial name is known."""
+  known = [
+    set(values.get(one.measure.name, {}).get(arm, {}))
+    for one in contrasts for arm in (one.first, one.second) if arm
+  ]  # fmt: skip
+  return set.intersection(*known) if known else set()
+
+
 def of_seeds(values: Values, seeds: Sequence[int] | None) -> Values:
   """The numbers of some seeds only, when given."""
   return {
@@ -165,7 +174,7 @@ def _read(workdir: Path) -> Known:
     raise ConfigError(
       f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}"
     )
-  runs, trials = _with_seeds(values["runs"]), _with_seeds(values["trials"])
+  runs, trials = (_with_seeds(values.get(kind, {})) for kind in ("runs", "trials"))
   for claims in runs.values():
     for arms in claims.values():
       arms |= {arm: [Choice(*one) for one in tried] for arm, tried in arms.items()}
@@ -196,7 +205,7 @@ def runs_of(
   return {
     arm: [
       {
-        seed: _run(*places[cell])
+        seed: _run(*places[cell]) if cell in places else read_run(workdir / cell)
         for seed, cell in one.cells.items()
         if seeds is None or seed in seeds
       }

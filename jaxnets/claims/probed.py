@@ -6,40 +6,48 @@ They need `train.probe_every`; of a run without probes they are None.
 import math
 import statistics
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from jaxnets import runs
 from jaxnets.claims.measures import Measure
 from jaxnets.runs import Run
 
-Rows = list[dict[str, Any]]
+NOT_LAYERS = ("head", "maps")  # the logits, and what has no activation of its own
+# A batch has fewer images than a hidden layer has units, so that few components hold all.
+HIDDEN = (*NOT_LAYERS, "hidden")
 
 
 def _at_the_end(
-  what: str, mean: Callable[[Iterable[float]], float], said: Callable[[float], float]
+  what: str,
+  mean: Callable[[Iterable[float]], float],
+  said: Callable[[float], float],
+  left_out: tuple[str, ...] = NOT_LAYERS,
 ) -> Callable[[Run], float | None]:
-  """A mean over the layers that have `what`, at the last step that was probed."""
+  """A mean over the layers that have `what`, at the last step that was probed.
+
+  Without those whose names begin with one of `left_out`.
+  """
 
   def of(run: Run) -> float | None:
     rows = runs.read_metrics(run.folder, runs.PROBES)
     last = max((row["step"] for row in rows), default=0)
-    # Of what gives outputs with an activation: the last layer's are the logits.
-    own = [row[what] for row in rows if row["step"] == last and row["layer"] not in NOT_LAYERS]
+    own = [
+      row[what] for row in rows
+      if row["step"] == last and not row["layer"].startswith(left_out)
+    ]  # fmt: skip
     known = [value for value in own if value is not None]
     return said(mean(known)) if known else None
 
   return of
 
 
-NOT_LAYERS = ("head", "maps")
 ZEROS = Measure(
   "zeros among the outputs, median layer",
   _at_the_end("zero_share", statistics.median, lambda share: 100 * share),
   "points",
 )
 SPARE = Measure(
-  "components beyond 90 % of the channels' energy, median layer",
-  _at_the_end("energy_90", statistics.median, lambda share: 100 * (1 - share)),
+  "components beyond 90 % of the channels' energy, median convolution",
+  _at_the_end("energy_90", statistics.median, lambda share: 100 * (1 - share), HIDDEN),
   "points",
 )
 RESPONSE = Measure(

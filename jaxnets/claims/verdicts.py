@@ -37,7 +37,8 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
       judged.verdicts[name] = weigh((), {})
     elif isinstance(study, Study) and name in known:
       judged.runs[name] = ledger.runs_of(workdir, known[name], seeds)
-      if judged.runs[name].keys() == study.arms.keys():
+      tried = {arm: len(some) for arm, some in judged.runs[name].items()}
+      if tried == {arm: len(own.tried) for arm, own in study.arms.items()}:
         judged.verdicts[name] = judge(study.contrasts, judged.runs[name], study.tuned_by)
       else:
         log.warning("%s has other arms by now: run it again", name)

@@ -117,8 +117,9 @@ def _list(values: flags.FlagValues, names: list[str]) -> int:
 def _run(values: flags.FlagValues, names: list[str]) -> int:
   """Runs what is missing of the claims' cells, and prints the verdicts."""
   from jaxnets.claims import ledger
-  from jaxnets.claims.study import Trial, find
+  from jaxnets.claims.study import Beyond, Trial, find
   from jaxnets.claims.trained import CLAIMS
+  from jaxnets.classical import packages
   from jaxnets.sweep import equal
 
   chosen = [find(CLAIMS, name) for name in names] or _possible(CLAIMS.values(), values.size)
@@ -130,12 +131,20 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   planned = ledger.plan(
     chosen, values.size, seeds, lambda base: equal.make_solve(base, values.data_dir)
   )
-  trials = [one.id for one in chosen if isinstance(one.study(values.size), Trial)]
-  code = _in_a_process(values, trials) if trials and not values.dry_run else 0
-  if code:
-    return code
-  if planned.pipelines and not values.dry_run:
-    code = _hand_made(values, planned) or code
+  studies = {one.id: one.study(values.size) for one in chosen}
+  for name, study in studies.items():
+    if isinstance(study, Beyond):
+      log.warning("%s is not decided at this size: %s", name, study.why)
+  code = 0
+  if not values.dry_run:
+    if planned.pipelines:
+      packages.require()
+    ledger.write(Path(values.workdir), values.size, planned.arms)
+    # Of several shards the first measures, and runs what is no net.
+    if values.shard is None or values.shard.startswith("1/"):
+      trials = [name for name, study in studies.items() if isinstance(study, Trial)]
+      code = _in_a_process(values, trials) if trials else 0
+      code = (_hand_made(values, planned) if planned.pipelines else 0) or code
   if not planned.cells:
     if values.dry_run:
       raise ConfigError("these claims train no nets: there is nothing to price")
@@ -144,7 +153,6 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   spec = f"claims run {' '.join(names)} --size={values.size}".replace("  ", " ")
   ended = sweep.run_cells(
     values, spec, "What is told of these nets?", base, planned.cells, then="claims report",
-    begun=lambda workdir: ledger.write(workdir, values.size, planned.arms),
   )  # fmt: skip
   return ended or code
 
@@ -167,10 +175,9 @@ def _possible(claims: Iterable[Any], size: Any) -> list[Any]:
 def _hand_made(values: flags.FlagValues, planned: Any) -> int:
   """Runs what is missing of the pipelines of hand-made features; FAILED if some do not end well."""
   from jaxnets.claims import ledger
-  from jaxnets.classical import packages, session
+  from jaxnets.classical import session
   from jaxnets.sweep import folder
 
-  packages.require()
   session.check(planned.pipelines, values.data_dir)
   workdir = Path(values.workdir).absolute() / ledger.PIPELINES
   failed = 0
@@ -193,7 +200,8 @@ def _in_a_process(values: flags.FlagValues, names: list[str]) -> int:
   words = ["claims", "measure", *names, f"--size={values.size}", f"--workdir={values.workdir}"]
   given = [f"--{name}={values[name].value}" for name in ("seeds", "platform", "kernels", "threads")
            if values[name].value is not None]  # fmt: skip
-  return subprocess.run([sys.executable, "-m", "jaxnets", *words, *given]).returncode
+  code = subprocess.run([sys.executable, "-m", "jaxnets", *words, *given]).returncode
+  return code if code >= 0 else 128 - code  # killed by a signal, as a shell tells it
 
 
 def _measure(values: flags.FlagValues, names: list[str]) -> int:
@@ -211,7 +219,7 @@ def _measure(values: flags.FlagValues, names: list[str]) -> int:
       trial = claim.study(values.size)
       if not isinstance(trial, Trial):
         raise ConfigError(f"{claim.id} trains nets\nUse claims run {claim.id}")
-      done = {s for arms in known.get(claim.id, {}).values() for v in arms.values() for s in v}
+      done = ledger.seeds_of(known.get(claim.id, {}), trial.contrasts)
       seeds = range(trial.seeds) if values.seeds is None else sweep.seeds_of(values.seeds)
       for seed in seeds:
         if seed not in done:
@@ -237,7 +245,7 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
     table.show(rows, values.format)
     return 0
   alike: dict[str, list[str]] = {}
-  for one in agreement.of_folders(workdirs, values.size, judged.verdicts):
+  for one in agreement.of_folders(workdirs, values.size, judged.verdicts, seeds):
     alike.setdefault(one.claim, []).append(agreement.say(one))
   parts = (
     (f"{name}  {CLAIMS[name].sentence}: {verdict.word}",

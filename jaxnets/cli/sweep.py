@@ -12,7 +12,6 @@ import ast
 import logging
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +141,7 @@ def check_workdir(values: flags.FlagValues) -> None:
 
 def run_cells(
   values: flags.FlagValues, spec: str, question: str, base: Any, resolved: list[Any],
-  then: str = "compare", begun: Callable[[Path], None] = lambda workdir: None,
+  then: str = "compare",
 ) -> int:  # fmt: skip
   """Says how many cells there are, and runs what is missing of them, or prices them.
 
@@ -153,7 +152,6 @@ def run_cells(
     base: config.
     resolved: cells.
     then: the command that reads what came out.
-    begun: told of the folder once it knows the cells.
   """
   from jaxnets.sweep import dispatch, equal, folder
 
@@ -175,7 +173,6 @@ def run_cells(
     others = folder.write(workdir, spec, question, base, resolved)
     if others:
       log.info("%d cells of an earlier command are kept in %s", others, workdir)
-    begun(workdir)
     return _run(values, workdir, hashes, then)
 
 

@@ -9,8 +9,10 @@ from jaxnets.nets.norms import norm
 from jaxnets.nets.parts import ACTIVATIONS, Manner, same
 from jaxnets.nets.watched import OUTPUT, RESPONSE, seen
 
-# He et al. 2015 (1502.01852), section 2.2, with the fan-in of one place.
-HE = nn.initializers.variance_scaling(2.0, "fan_in", "normal", batch_axis=(0, 1))
+
+def he(side: int, features: int) -> Initialiser:
+  """Normal with variance 2 / fan-out, as `parts.he`'s for the convolution of the same size."""
+  return nn.initializers.normal((2 / (side * side * features)) ** 0.5)
 
 
 class LocalConv(nn.Module):
@@ -24,7 +26,6 @@ class LocalConv(nn.Module):
 
   features: int
   side: int
-  kernel_init: Initialiser = HE
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -34,7 +35,7 @@ class LocalConv(nn.Module):
     seen_from = [padded[:, i : i + height, j : j + width] for i, j in shifts]
     patches = jnp.concatenate(seen_from, axis=-1)
     shape = (height, width, len(shifts) * channels, self.features)
-    kernel = learned(self, "kernel", self.kernel_init, shape).astype(x.dtype)
+    kernel = learned(self, "kernel", he(self.side, self.features), shape).astype(x.dtype)
     bias = learned(self, "bias", nn.initializers.zeros, (height, width, self.features))
     return jnp.einsum("bhwi,hwio->bhwo", patches, kernel) + bias.astype(x.dtype)
 

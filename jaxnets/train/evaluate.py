@@ -36,21 +36,23 @@ def evaluate(
   """
   section, devices = experiment.config.data, experiment.mesh.size
   batch = -(-experiment.config.eval.batch // devices) * devices
-  step = experiment.eval_step
+  step, key = experiment.eval_step, jax.random.key(experiment.config.seed)
   if masked:
     assert experiment.masked_step is not None  # who asks for masks has set eval.masks
     step = functools.partial(experiment.masked_step, dropout=experiment.recipe.dropout)
   totals = None
-  for rows in eval_batches(
+  batches = eval_batches(
     source,
     batch=batch,
     host=meshes.host(),
     workers=section.workers,
     image_size=section.image_size,
     short_side=section.image_size * experiment.config.eval.scale,
-  ):
+  )
+  for number, rows in enumerate(batches):
     images = meshes.global_batch(experiment.mesh, rows)
-    sums = step(evaluated(state), state.stats, images, jax.random.key(0))
+    # The key is for masks alone: nothing else is random here.
+    sums = step(evaluated(state), state.stats, images, jax.random.fold_in(key, number))
     # Added up on the host in double precision: counts stay whole numbers, whatever their size.
     sums = {name: float(value) for name, value in jax.device_get(sums).items()}
     totals = sums if totals is None else {name: totals[name] + sums[name] for name in sums}

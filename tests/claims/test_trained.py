@@ -68,11 +68,15 @@ def test_a_claim_holds_where_all_of_it_does_and_falls_with_a_part():
 def test_the_intervals_of_a_claim_hold_together():
   arms = {"a": arm(0.1, 0.11, 0.12, 0.1), "b": arm(0.2, 0.22, 0.21, 0.2)}
   (alone,) = judge.judge([WORSE], arms).findings
-  first, _ = judge.judge([WORSE, WORSE._replace(exceeds=1.0)], arms).findings
+  first, _, mirrored = judge.judge(
+    [WORSE, Contrast("", "a", "b", TRAIN_ERROR), Contrast("", "b", "a", TEST_ERROR)], arms
+  ).findings
   values = [{i: 100 * e for i, e in enumerate(es)} for es in
             ((0.1, 0.11, 0.12, 0.1), (0.2, 0.22, 0.21, 0.2))]  # fmt: skip
   assert alone.difference.low == pytest.approx(statistics.paired(*values, 0.95).low)
+  # Two measures are two intervals; limits on either side of one difference share one.
   assert first.difference.low == pytest.approx(statistics.paired(*values, 0.975).low)
+  assert mirrored.difference.high == pytest.approx(-first.difference.low)
 
 
 def test_nets_that_are_equal_are_found_different_in_at_most_a_twentieth_of_studies():
@@ -296,7 +300,7 @@ def test_a_recipe_is_the_same_whatever_the_seed_and_another_with_another_rate():
     return [one.recipe for tried in planned.arms[name].values() for one in tried]
 
   assert recipes("C3", [0, 1]) == recipes("C3", [5])
-  assert len(set(recipes("C3", [0]))) == 9
+  assert len(set(recipes("C3", [0]))) == 12
 
 
 def test_commands_at_once_lose_no_claim(tmp_path):
@@ -362,3 +366,11 @@ def test_a_claim_runs_and_is_reported_without_jax(tmp_path):
   assert "one seed gives no verdict" in " ".join(
     command("report", str(tmp_path), "--seeds=0").split()
   )
+
+
+def test_a_run_without_the_number_is_not_left_out_but_decides_nothing():
+  arms = {"a": arm(0.1, 0.11, 0.12, 0.1), "b": arm(0.2, 0.22, 0.21, 0.2)}
+  del arms["b"][0][3].summary["metrics"]["test_top1"]
+  verdict = judge.judge([WORSE], arms)
+  assert verdict.word == "underpowered"
+  assert verdict.findings[0].why == "1 runs of b have no such number"

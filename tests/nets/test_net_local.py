@@ -7,6 +7,7 @@ import pytest
 
 from jaxnets import nets
 from jaxnets.cost.net import count_net, shapes_of
+from jaxnets.errors import ConfigError
 
 FIELDS = {"classes": 10, "stem": "small", "units": (1, 2), "widths": (4, 6), "hidden": 12,
           "dropout": 0.0}  # fmt: skip
@@ -47,9 +48,18 @@ def test_a_local_net_costs_the_same_multiply_adds_and_has_weights_for_each_place
   assert counts[False][1] - counts[True][1] == more
 
 
-def test_the_weights_of_a_place_have_the_variance_of_its_own_fan_in():
-  net = nets.build("vgg11", shared=False, **FIELDS | {"widths": (32, 32)})
-  params, _ = net.init(jax.random.key(0), IMAGES.shape)
-  for layer, fan_in in (("conv1", 9 * 32), ("conv2", 9 * 32)):
-    kernel = params["stage2"][layer]["kernel"]
-    assert kernel.var() == pytest.approx(2 / fan_in, rel=0.02)
+def test_the_weights_of_a_place_have_the_variance_of_the_convolutions():
+  kernels = {}
+  for is_shared in (True, False):
+    net = nets.build("vgg11", shared=is_shared, **FIELDS | {"widths": (32, 32)})
+    params, _ = net.init(jax.random.key(0), IMAGES.shape)
+    kernels[is_shared] = params["stage2"]["conv2"]["kernel"]
+  local, shared = (float(kernels[is_shared].var()) for is_shared in (False, True))
+  assert local == pytest.approx(2 / (9 * 32), rel=0.02)
+  assert local == pytest.approx(shared, rel=0.1)
+
+
+def test_local_layers_are_drawn_in_one_way_only():
+  net = nets.build("vgg11", shared=False, weight_init="glorot", **FIELDS)
+  with pytest.raises(ConfigError, match="must be he with net.shared=False"):
+    net.init(jax.random.key(0), IMAGES.shape)

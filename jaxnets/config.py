@@ -243,7 +243,8 @@ ARGUMENTS = (
 # Fields younger than run folders that are kept. JSON lacks them at these defaults, so that configs
 # of before are what they were: such a folder goes on, and a finished cell is found again.
 YOUNGER = {
-  "train.probe_every": 0, "eval.masks": 0, "net.shared": True, "sift.detector": "dense",
+  "data.images": 0, "train.probe_every": 0, "eval.masks": 0, "net.shared": True,
+  "sift.detector": "dense",
 }  # fmt: skip
 
 

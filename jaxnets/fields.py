@@ -22,6 +22,9 @@ FIELDS: dict[str, Field] = {
   "data.validation": Field(
     0.1, "share of the training images carved out for validation", (), 0, 0.9
   ),
+  "data.images": Field(
+    0, "training images, balanced over classes, chosen by the seed; 0: all", low=0
+  ),
   "data.normalise": Field(
     "channel", "mean and deviation per channel, or the mean image", ("channel", "pixel")
   ),

@@ -1,16 +1,12 @@
-"""A split as one array of images of one size, and its nested subsets."""
+"""A split as one array of images of one size."""
 
 import numpy as np
 
 from jaxnets import data
 from jaxnets.config import Config
-from jaxnets.data import order
 from jaxnets.data.batches import eval_batches
-from jaxnets.data.records import Source, Stored, select
-from jaxnets.errors import ConfigError
+from jaxnets.data.records import Source
 
-# The words of subsets, apart from those of the data order, which the same seed gives.
-_SUBSET_SALT = 0x737562736574
 _LUMA = np.array([299, 587, 114])  # thousandths, ITU-R BT.601
 _BATCH = 256
 
@@ -25,12 +21,6 @@ def load(config: Config, split: str, data_dir: str | None) -> Source:
     validation=section.validation,
     image_size=section.image_size,
   )
-
-
-def taken(source: Source, rows: np.ndarray) -> Source:
-  """Some images of a split."""
-  stored = Stored(source.labels, source.images, source.records)
-  return Source(source.info, source.split, *select(stored, rows))
 
 
 def pixels(source: Source, size: int) -> np.ndarray:
@@ -90,32 +80,6 @@ def histograms(codes: np.ndarray, bins: int, grid: int) -> np.ndarray:
   pixels_of = np.bincount(place.ravel(), minlength=grid**2)
   shares = sums.reshape(count, grid**2, bins) / pixels_of[:, None]
   return shares.reshape(count, -1).astype(np.float32)
-
-
-def subset(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
-  """The rows of a training subset, sorted int64 [size].
-
-  A smaller subset of the same seed is part of a larger one. Classes have the same number of images
-  up to one, as long as each has enough.
-
-  Args:
-    labels: int32 [n] of all training images.
-    size: images in the subset; 0: all.
-    seed: chooses among the images of each class.
-
-  Raises:
-    ConfigError: fewer training images than `size`.
-  """
-  if size > len(labels):
-    raise ConfigError(f"pipeline.images (={size}) must be at most {len(labels)}, or 0 for all")
-  if not size:
-    return np.arange(len(labels))
-  shuffled = order.permutation(seed + _SUBSET_SALT, 0, len(labels))
-  rank = np.empty(len(labels), np.int64)  # of an image among those of its class
-  for label in np.unique(labels):
-    own = shuffled[labels[shuffled] == label]
-    rank[own] = np.arange(len(own))
-  return np.sort(np.lexsort((labels, rank))[:size])
 
 
 def _weights(old: int, new: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from jaxnets.classical.config import parts_of
 from jaxnets.classical.memo import Memo
 from jaxnets.config import Config, to_json
 from jaxnets.data.records import Source
+from jaxnets.data.subset import subset, taken
 
 log = logging.getLogger("jaxnets")
 
@@ -120,8 +121,8 @@ def gather(reader: Reader, split: str) -> tuple[np.ndarray, np.ndarray]:
     lambda: reader.load(config, split, reader.data_dir),
   )
   if split == "train" and config.pipeline.images:
-    rows = images.subset(source.labels, config.pipeline.images, config.seed)
-    source = images.taken(source, rows)
+    rows = subset(source.labels, config.pipeline.images, config.seed, "pipeline.images")
+    source = taken(source, rows)
   return images.pixels(source, config.data.image_size), source.labels
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from jaxnets.runs import Run
 
 FEATURES, CLASSIFIER, IMAGES = "pipeline.features", "pipeline.classifier", "pipeline.images"
+SIZES = (IMAGES, "data.images")  # the training images of a pipeline, and of a net
 KINDS = ("net.name", FEATURES, CLASSIFIER)  # what a run is, in words that only its kind has
 _SHARED = ("data", "pipeline")  # sections of every pipeline
 
@@ -53,7 +54,7 @@ def all_images(runs: Iterable[Run]) -> dict[Any, int]:
   return {
     _set(run): run.summary["images"]
     for run in runs
-    if "images" in run.summary and not run.config["pipeline"]["images"]
+    if "images" in run.summary and not run.config.get("pipeline", {"images": 1})["images"]
   }
 
 
@@ -61,7 +62,7 @@ def images(run: Run, known: Mapping[Any, int]) -> int | None:
   """The number of training images of a run that is done; None where it is not known.
 
   Args:
-    run: of a net, which takes all images, or of a pipeline.
+    run: of a net, whose summary may be older than this number, or of a pipeline.
     known: of `all_images`.
   """
   if not run.summary:

@@ -13,6 +13,7 @@ import optax
 from jaxnets import data, kernels, memory, nets
 from jaxnets.config import Config, digest, divide, from_json, normalises, program, to_json
 from jaxnets.cost.net import abstract_key, count_net, shapes_of
+from jaxnets.data.subset import subset, taken
 from jaxnets.errors import ConfigError
 from jaxnets.instruments import ensemble
 from jaxnets.train import mesh as meshes
@@ -31,7 +32,7 @@ from jaxnets.train.step import (
 )
 
 # Fields of section data that say what is read, not what is done to it on the device.
-OF_THE_HOST = ("name", "validation", "scales", "workers")
+OF_THE_HOST = ("name", "validation", "images", "scales", "workers")
 
 
 class Recipe(NamedTuple):
@@ -88,7 +89,10 @@ def build(config: Config, data_dir: str | None = None) -> Experiment:
       "optim.schedule=plateau, which follows the evaluations"
     )
   net = name_net(config, len(shared.info.classes))  # with its own rate of dropout
-  return shared._replace(config=config, recipe=recipe_of(config), net=net)
+  training = shared.training
+  if config.data.images:  # of the config's own seed
+    training = taken(training, subset(training.labels, config.data.images, config.seed))
+  return shared._replace(config=config, recipe=recipe_of(config), net=net, training=training)
 
 
 def forget() -> None:
@@ -108,7 +112,8 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   shapes = shapes_of(net, size, info.channels)  # refuses images that are too small
   training = load(config, "train", data_dir)
   validation = load(config, "validation", data_dir) if config.data.validation else None
-  steps = train.steps or math.ceil(train.epochs * len(training.labels) / train.batch)
+  count = config.data.images or len(training.labels)
+  steps = train.steps or math.ceil(train.epochs * count / train.batch)
 
   schedule = build_schedule(config, steps)
   recipe = recipe_of(config)

@@ -268,6 +268,7 @@ def summarise(
     "params": sum(x.size for x in jax.tree.leaves(state.params)),
     "macs": experiment.macs,
     "data": {"name": config.data.name, "fingerprint": experiment.info.fingerprint},
+    "images": len(experiment.training.labels),
   }
   if first:
     runs.write_json(workdir / "summary.json", summary)

@@ -8,6 +8,7 @@ import pytest
 from jaxnets import config as configuration
 from jaxnets.classical import classifiers, config, features, images, patches, pipeline
 from jaxnets.classical.memo import Memo
+from jaxnets.data.subset import subset
 from jaxnets.errors import ConfigError
 
 SMALL = {"data.image_size": 16, "pipeline.images": 150, "hog.cell": 4, "kmeans.centroids": 8,
@@ -53,15 +54,15 @@ def test_a_pipeline_reads_the_images_that_a_net_reads():
 
 def test_subsets_are_nested_balanced_and_chosen_by_the_seed():
   labels = images.load(config.changed({}), "train", None).labels
-  chosen = [images.subset(labels, size, 0) for size in (10, 95, 500, len(labels))]
+  chosen = [subset(labels, size, 0) for size in (10, 95, 500, len(labels))]
   for smaller, larger in itertools.pairwise(chosen):
     assert set(smaller) < set(larger)
   for rows in chosen[:3]:
     counts = np.bincount(labels[rows], minlength=10)
     assert counts.max() - counts.min() <= 1
-  assert set(chosen[1]) != set(images.subset(labels, 95, 1))
+  assert set(chosen[1]) != set(subset(labels, 95, 1))
   with pytest.raises(ConfigError, match=r"pipeline.images \(=5000\) must be at most 1167"):
-    images.subset(labels, 5000, 0)
+    subset(labels, 5000, 0, "pipeline.images")
 
 
 def test_photos_of_all_sizes_are_cut_at_the_centre(tmp_path):

@@ -59,7 +59,7 @@ def lines(content: Content) -> list[Line]:
   """The groups that have a result and a number of training images, by what else they are."""
   groups = content.groups
   known = pipelines.all_images(run for one in groups for run in one.runs)
-  keys = [key for key in content.keys if key != pipelines.IMAGES]
+  keys = [key for key in content.keys if key not in pipelines.SIZES]
   found = []
   for _, members in axes.facets(groups, keys):
     sized = [

@@ -251,7 +251,8 @@ YOUNGER = {
 def program(config: Config) -> Config:
   """The config that stands for all that run the same compiled program: ARGUMENTS at one value.
 
-  Whether a net has dropout at all is a matter of the program.
+  Whether a net has dropout at all is a matter of the program; so is the number of images of a run
+  that is given in epochs.
   """
   one = config.copy_and_resolve_references().unlock()
   for key in ARGUMENTS:
@@ -259,6 +260,8 @@ def program(config: Config) -> Config:
       _put(one, key, FIELDS[key].default)
     elif config.net.get("dropout"):
       one.net.dropout = 0.5
+  if config.train.steps:  # else the length of the run follows from the images
+    one.data.images = 0
   return one.lock()
 
 

@@ -35,3 +35,12 @@ def test_more_images_than_there_are_are_refused():
 
 def test_a_config_of_all_images_is_the_one_it_was():
   assert "images" not in config.to_json(tiny_config())["data"]
+
+
+def test_runs_of_so_many_steps_share_a_program_whatever_their_images():
+  def of(**overrides):
+    return config.program(tiny_config("mlp", **overrides))
+
+  assert of(data__images=95) == of()
+  epochs = {"train__steps": 0, "train__epochs": 2.0}
+  assert of(data__images=95, **epochs) != of(**epochs)

@@ -102,7 +102,8 @@ def _strips(verdict: Verdict) -> Iterator[Strip]:
   for name, arms in verdict.values.items():
     values = {arm: list(arms[arm].values()) for arm in order if arm in arms}
     colours = [order.index(arm) for arm in values]
-    yield Strip(name, values, colours, units[name].logarithmic)
+    # What no contrast names is shown as it is.
+    yield Strip(name, values, colours, name in units and units[name].logarithmic)
 
 
 def _forests(verdict: Verdict) -> Iterator[Forest]:

@@ -49,6 +49,16 @@ def test_the_page_says_what_the_runs_say(tmp_path):
   assert all(Path(folder).parts[0] == ".." for folder in folders)
 
 
+def test_a_measure_that_no_contrast_names_is_shown_too(tmp_path):
+  values = {
+    "test error": {"plain-20": {0: 1.0, 1: 2.0}, "plain-56": {0: 3.0, 1: 5.0}},
+    "break-even": {"sparse": {0: 90.0, 1: 91.0}},
+  }
+  verdict = judge.weigh(CLAIMS["C15"].study("cpu").contrasts[1:2], values)
+  page = gallery.make("cpu", Judged({"C15": verdict}, {"C15": {}}), {}, tmp_path, tmp_path / "out")
+  assert "break-even" in page.read_text()
+
+
 def test_the_same_runs_give_the_same_bytes(tmp_path):
   one, two = made(tmp_path / "a" / "gallery")[0], made(tmp_path / "b" / "gallery")[0]
   files = sorted(p.relative_to(one.parent) for p in one.parent.rglob("*.*"))

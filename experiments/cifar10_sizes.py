@@ -34,4 +34,6 @@ def get_config(arg: str = "") -> config.Config:
 
 def get_sweep(hyper, arg=""):
   sizes = (100, 300) if "runlocal" in arg else (100, 300, 1000, 3000, 10_000)
-  return hyper.product([hyper.sweep("data.images", sizes), hyper.seeds(2 if "runlocal" in arg else 3)])
+  return hyper.product(
+    [hyper.sweep("data.images", sizes), hyper.seeds(2 if "runlocal" in arg else 3)]
+  )

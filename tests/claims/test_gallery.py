@@ -55,8 +55,10 @@ def test_a_measure_that_no_contrast_names_is_shown_too(tmp_path):
     "break-even": {"sparse": {0: 90.0, 1: 91.0}},
   }
   verdict = judge.weigh(CLAIMS["C15"].study("cpu").contrasts[1:2], values)
+  shown = gallery.screen(CLAIMS["C15"], "cpu", verdict, [])
+  assert [strip.name for strip in shown.strips] == ["test error", "break-even"]
   page = gallery.make("cpu", Judged({"C15": verdict}, {"C15": {}}), {}, tmp_path, tmp_path / "out")
-  assert "break-even" in page.read_text()
+  assert page.read_text().count("<svg") == 1
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path):

@@ -129,18 +129,18 @@ def read(workdir: Path, size: Size) -> dict[str, Arms]:
   Raises:
     ConfigError: none was.
   """
-  if not holds(workdir, size):
+  known = _read(workdir)
+  if not _holds(known, size):
     raise ConfigError(
       f"{workdir} holds no claims of size {size}\n"
       f"Run some: python launch.py claims run --size={size} --workdir={workdir}"
     )
-  return _read(workdir).runs.get(size, {})
+  return known.runs.get(size, {})
 
 
 def holds(workdir: Path, size: Size) -> bool:
   """Whether claims of a size were run in the folder."""
-  known = _read(workdir)
-  return bool(known.runs.get(size) or known.trials.get(size))
+  return _holds(_read(workdir), size)
 
 
 def read_trials(workdir: Path, size: Size) -> dict[str, Values]:
@@ -166,6 +166,10 @@ def of_seeds(values: Values, seeds: Sequence[int] | None) -> Values:
     }
     for measure, arms in values.items()
   }
+
+
+def _holds(known: Known, size: Size) -> bool:
+  return bool(known.runs.get(size) or known.trials.get(size))
 
 
 def _read(workdir: Path) -> Known:

@@ -9,7 +9,7 @@ import optax
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxnets.instruments.ensemble import mean_of_masks
+from jaxnets.instruments.ensemble import masked_logits, mean_of_masks
 from jaxnets.nets import Net
 from jaxnets.train import score
 from jaxnets.train.mesh import DATA, replicated, split
@@ -174,7 +174,8 @@ def make_eval_step(net: Net, prepare: Prepare, masks: int = 0) -> Callable[..., 
     images, target = prepare(key, batch)
     if masks:
       own = jax.random.fold_in(key, 1)
-      logits = mean_of_masks(net, params, stats, images, own, masks, dropout=dropout)
+      each = masked_logits(net, params, stats, images, own, masks, dropout=dropout)
+      logits = mean_of_masks(each)
     else:
       logits = net.apply(params, stats, images).logits
     losses = score.cross_entropy(logits, target)

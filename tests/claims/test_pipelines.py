@@ -57,7 +57,8 @@ def test_nets_and_pipelines_of_a_claim_run_by_one_command_and_are_judged_togethe
     "  return c\n"
     "features.recipe = short\n"
   )
-  run = f"sys.exit(main(['launch.py', 'claims', 'run', 'C1', '--seeds=0', '--jobs=1', '--workdir={tmp_path}']))"  # noqa: E501
+  words = ["launch.py", "claims", "run", "C1", "--seeds=0", "--jobs=1", f"--workdir={tmp_path}"]
+  run = f"sys.exit(main({words!r}))"
   done = subprocess.run(
     [sys.executable, "-c", lines + run], cwd=ROOT, text=True, capture_output=True,
     env=os.environ | {"JAX_PLATFORMS": "cpu"},

@@ -71,7 +71,7 @@ def test_the_mean_of_masks_is_the_mean_of_their_predictions_at_the_rate_that_is_
   key = jax.random.key(3)
   for rate in (None, 0.2):
     each = masked_logits(net, params, stats, images, key, 20, dropout=rate)
-    mean = mean_of_masks(net, params, stats, images, key, 20, dropout=rate)
+    mean = mean_of_masks(each)
     wanted = np.mean([jax.nn.softmax(one) for one in each], axis=0)
     np.testing.assert_allclose(jnp.exp(mean), wanted, rtol=1e-5)
   half, fifth = (

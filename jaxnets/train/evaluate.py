@@ -34,8 +34,7 @@ def evaluate(
     DivergedError: the loss is not finite.
     RuntimeError: the images counted are not the images of the split; never in a sound build.
   """
-  section, devices = experiment.config.data, experiment.mesh.size
-  batch = -(-experiment.config.eval.batch // devices) * devices
+  section, batch = experiment.config.data, batch_of(experiment)
   step, key = experiment.eval_step, jax.random.key(experiment.config.seed)
   if masked:
     assert experiment.masked_step is not None  # who asks for masks has set eval.masks
@@ -65,6 +64,12 @@ def evaluate(
     )
   count = totals.pop("count")
   return {name: value / count for name, value in totals.items()} | {"count": int(count)}
+
+
+def batch_of(experiment: Experiment) -> int:
+  """Images per evaluation step: eval.batch, rounded up to a multiple of the devices."""
+  devices = experiment.mesh.size
+  return -(-experiment.config.eval.batch // devices) * devices
 
 
 def protocol(config: Config) -> str:

@@ -9,6 +9,7 @@ import jax
 from jaxnets.data import Source
 from jaxnets.data.batches import eval_batch
 from jaxnets.train import mesh as meshes
+from jaxnets.train.evaluate import batch_of
 from jaxnets.train.experiment import Experiment
 from jaxnets.train.state import State, evaluated
 
@@ -24,8 +25,7 @@ def measure(experiment: Experiment, state: State, source: Source) -> dict[str, A
   Returns:
     seconds_per_image, the median over REPEATS by the images of a batch; batch, over all devices.
   """
-  section, devices = experiment.config.data, experiment.mesh.size
-  batch = -(-experiment.config.eval.batch // devices) * devices
+  section, batch = experiment.config.data, batch_of(experiment)
   rows = eval_batch(
     source, 0, batch=batch, host=meshes.host(), image_size=section.image_size,
     short_side=section.image_size * experiment.config.eval.scale,

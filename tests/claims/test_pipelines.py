@@ -16,6 +16,7 @@ from jaxnets.claims.study import Arm, Claim, Contrast, Study, needs_pipelines
 from jaxnets.claims.trained import CLAIMS
 
 ROOT = Path(__file__).parents[2]
+# The extra `classical`, which `make test` installs; a lean environment tests the rest.
 pytest.importorskip("sklearn")
 pytest.importorskip("skimage")
 

@@ -93,7 +93,7 @@ def _draw(
     image, ax=panels, location="bottom", aspect=50, shrink=0.6, pad=0.02, extend="both"
   )
   bar.set_label(f"log10 of {name}")
-  bar.outline.set_linewidth(0.5)  # pyright: ignore[reportCallIssue]
+  bar.outline.set(linewidth=0.5)
   for panel in style.lowest(panels):
     panel.set_xlabel("step")
   figure.supylabel("layer", fontsize=page.text)

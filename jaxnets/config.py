@@ -243,9 +243,10 @@ ARGUMENTS = (
 # Fields younger than run folders that are kept. JSON lacks them at these defaults, so that configs
 # of before are what they were: such a folder goes on, and a finished cell is found again.
 YOUNGER = {
-  "data.images": 0, "train.probe_every": 0, "eval.masks": 0, "net.shared": True,
+  "data.images": 0, "train.probe_every": 0, "eval.masks": 0, "eval.fitted": False,
   "sift.detector": "dense",
 }  # fmt: skip
+YOUNGER_AXES = {"vgg": {"shared": True, "pool_window": 2}}  # of the nets of a family
 
 
 def program(config: Config) -> Config:
@@ -268,7 +269,11 @@ def program(config: Config) -> Config:
 def to_json(config: Config) -> dict[str, Any]:
   """Plain nested dicts; tuples become lists; YOUNGER fields at their default are left out."""
   values = json.loads(json.dumps(config.to_dict()))
-  for key, default in YOUNGER.items():
+  younger = dict(YOUNGER)
+  if "net" in values:
+    axes = YOUNGER_AXES.get(nets.variant(values["net"]["name"]).family, {})
+    younger |= {f"net.{name}": default for name, default in axes.items()}
+  for key, default in younger.items():
     section, name = key.split(".")
     if values.get(section, {}).get(name) == default:
       del values[section][name]
@@ -285,8 +290,13 @@ def from_json(values: Mapping[str, Any]) -> Config:
 
 
 def digest(config: Config) -> str:
-  """The identity of a config: SHA-256 of its sorted JSON, 12 hexadecimal digits."""
-  text = json.dumps(to_json(config), sort_keys=True)
+  """The identity of a config."""
+  return hashed(to_json(config))
+
+
+def hashed(values: Any) -> str:
+  """The identity of plain values: SHA-256 of their sorted JSON, 12 hexadecimal digits."""
+  text = json.dumps(values, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

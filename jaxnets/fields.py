@@ -92,6 +92,9 @@ FIELDS: dict[str, Field] = {
   "eval.masks": Field(
     0, "dropout masks whose predictions are averaged on the test images too; 0: none", low=0
   ),
+  "eval.fitted": Field(
+    False, "the training images too are evaluated at the end, as the test images are"
+  ),
   "eval.scale": Field(256 / 224, "short side / crop of photos before the centre crop", (), 1, 4),
   "seed": Field(
     0, "of initialisation, data order, augmentation and dropout", low=0, high=2**32 - 1

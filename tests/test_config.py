@@ -126,3 +126,12 @@ def test_an_experiment_that_cannot_be_read_is_told_by_name(tmp_path):
   broken.write_text("x = 1\n")
   with pytest.raises(ConfigError, match="get_config"):
     config.execute(str(broken))
+
+
+def test_a_field_that_is_younger_than_folders_is_left_out_in_its_own_family_only():
+  plain = config.to_json(config.base("vgg11"))["net"]
+  assert not {"pool_window", "shared"} & plain.keys()
+  assert config.to_json(config.base("vgg11", pool_window=3))["net"]["pool_window"] == 3
+  apart = config.base("alexnet", pool_window=2)
+  assert config.to_json(apart)["net"]["pool_window"] == 2
+  assert config.from_json(config.to_json(apart)) == apart

@@ -1,12 +1,23 @@
 """Which runs of a sweep folder decide which claim: claims.json. No JAX here."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnets.claims.judge import Values
-from jaxnets.claims.study import Arm, Beyond, Claim, Contrast, Numbers, Overrides, Size, Study
+from jaxnets.claims.study import (
+  Arm,
+  Beyond,
+  Claim,
+  Contrast,
+  Numbers,
+  Overrides,
+  Size,
+  Study,
+  Trial,
+  recipe_of,
+)
 from jaxnets.classical import config as of_pipelines
 from jaxnets.config import Config, changed, digest
 from jaxnets.errors import ConfigError
@@ -16,7 +27,7 @@ from jaxnets.sweep.cells import Cell, Solve
 
 NAME = "claims.json"
 PIPELINES = "pipelines"  # the sweep folder of hand-made features, inside that of the nets
-SCHEMA = 1
+SCHEMA = 2  # 2: what the numbers are of, and the seeds of a trial that were planned
 
 
 class Choice(NamedTuple):
@@ -29,11 +40,26 @@ class Choice(NamedTuple):
 Arms = dict[str, list[Choice]]  # what is tried for each arm
 
 
+class Declared(NamedTuple):
+  """The runs that decide a claim."""
+
+  recipe: str  # `recipe_of` its study; "" of one that is beyond a size
+  arms: Arms
+
+
+class Measured(NamedTuple):
+  """What the trial of a claim measured."""
+
+  recipe: str  # `recipe_of` it
+  seeds: list[int]  # that were to be measured
+  values: Values
+
+
 class Known(NamedTuple):
   """What claims.json says, by size and claim."""
 
-  runs: dict[Size, dict[str, Arms]]
-  trials: dict[Size, dict[str, Values]]
+  runs: dict[Size, dict[str, Declared]]
+  trials: dict[Size, dict[str, Measured]]
 
 
 class Planned(NamedTuple):
@@ -41,7 +67,7 @@ class Planned(NamedTuple):
 
   cells: list[Cell]
   pipelines: list[Cell]  # of hand-made features
-  arms: dict[str, Arms]  # by claim
+  declared: dict[str, Declared]  # by claim
 
 
 def plan(
@@ -60,11 +86,11 @@ def plan(
   """
   found: dict[str, Cell] = {}
   pipelines: dict[str, Cell] = {}
-  arms: dict[str, Arms] = {}
+  declared: dict[str, Declared] = {}
   for claim in claims:
     study = claim.study(size)
     if isinstance(study, Beyond):
-      arms[claim.id] = {}  # so that the report says why
+      declared[claim.id] = Declared("", {})  # so that the report says why
     if not isinstance(study, Study):
       continue
     own = list(range(study.seeds)) if seeds is None else list(seeds)
@@ -82,10 +108,9 @@ def plan(
       hashes = [known.setdefault(cell.hash, cell).hash for cell in made]
       return Choice(digest(recipe), dict(zip(own, hashes, strict=True)))
 
-    arms[claim.id] = {
-      name: [choice(arm, tried) for tried in arm.tried] for name, arm in study.arms.items()
-    }
-  return Planned(list(found.values()), list(pipelines.values()), arms)
+    arms = {name: [choice(arm, tried) for tried in arm.tried] for name, arm in study.arms.items()}
+    declared[claim.id] = Declared(recipe_of(study), arms)
+  return Planned(list(found.values()), list(pipelines.values()), declared)
 
 
 def _pipelines(study: Study, overrides: Overrides, seeds: Sequence[int]) -> list[Cell]:
@@ -96,22 +121,42 @@ def _pipelines(study: Study, overrides: Overrides, seeds: Sequence[int]) -> list
   return of_pipelines.cells([features], [classifier], seeds, overrides=rest)
 
 
-def write(workdir: Path, size: Size, arms: Mapping[str, Arms]) -> None:
+def write(workdir: Path, size: Size, declared: Mapping[str, Declared]) -> None:
   """Adds claims to claims.json; seeds that it knows stay where the recipe is the same."""
   with folder.locked(workdir):
     known = _read(workdir)
     of_size = known.runs.setdefault(size, {})
-    for name, own in arms.items():
-      before = of_size.get(name, {})
-      of_size[name] = {arm: _union(before.get(arm, []), tried) for arm, tried in own.items()}
+    for name, own in declared.items():
+      before = of_size[name].arms if name in of_size else {}
+      arms = {arm: _union(before.get(arm, []), tried) for arm, tried in own.arms.items()}
+      of_size[name] = own._replace(arms=arms)
     _write(workdir, known)
 
 
-def write_trial(workdir: Path, size: Size, name: str, seed: int, numbers: Numbers) -> None:
-  """Adds what a trial measured with a seed to claims.json."""
+def plan_trial(
+  workdir: Path, size: Size, name: str, trial: Trial, seeds: Iterable[int]
+) -> list[int]:
+  """Notes the seeds that a trial is to measure; those of them that it did not measure yet.
+
+  What was measured by another recipe is forgotten.
+  """
   with folder.locked(workdir):
     known = _read(workdir)
-    values = known.trials.setdefault(size, {}).setdefault(name, {})
+    trials, recipe = known.trials.setdefault(size, {}), recipe_of(trial)
+    before = trials.get(name)
+    if before is None or before.recipe != recipe:
+      before = Measured(recipe, [], {})
+    trials[name] = before._replace(seeds=sorted({*before.seeds, *seeds}))
+    _write(workdir, known)
+  done = seeds_of(before.values, trial.contrasts)
+  return [seed for seed in seeds if seed not in done]
+
+
+def write_trial(workdir: Path, size: Size, name: str, seed: int, numbers: Numbers) -> None:
+  """Adds what a trial that was planned measured with a seed to claims.json."""
+  with folder.locked(workdir):
+    known = _read(workdir)
+    values = known.trials[size][name].values
     for measure, arms in numbers.items():
       for arm, value in arms.items():
         values.setdefault(measure, {}).setdefault(arm, {})[seed] = value
@@ -123,8 +168,8 @@ def _union(before: list[Choice], now: list[Choice]) -> list[Choice]:
   return [one._replace(cells=old.get(one.recipe, {}) | one.cells) for one in now]
 
 
-def read(workdir: Path, size: Size) -> dict[str, Arms]:
-  """The arms of the claims that were run at a size.
+def read(workdir: Path, size: Size) -> dict[str, Declared]:
+  """The claims whose runs were declared at a size.
 
   Raises:
     ConfigError: none was.
@@ -143,7 +188,7 @@ def holds(workdir: Path, size: Size) -> bool:
   return _holds(_read(workdir), size)
 
 
-def read_trials(workdir: Path, size: Size) -> dict[str, Values]:
+def read_trials(workdir: Path, size: Size) -> dict[str, Measured]:
   """What the trials that were made at a size measured."""
   return _read(workdir).trials.get(size, {})
 
@@ -176,13 +221,18 @@ def _read(workdir: Path) -> Known:
   values = read_json(workdir / NAME) or {"schema": SCHEMA, "runs": {}, "trials": {}}
   if values.get("schema") != SCHEMA:
     raise ConfigError(
-      f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}"
+      f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}\n"
+      "Run the claims again in a new --workdir"
     )
   runs, trials = (_with_seeds(values.get(kind, {})) for kind in ("runs", "trials"))
-  for claims in runs.values():
-    for arms in claims.values():
-      arms |= {arm: [Choice(*one) for one in tried] for arm, tried in arms.items()}
-  return Known(runs, trials)
+  return Known(
+    {size: {name: _declared(*one) for name, one in own.items()} for size, own in runs.items()},
+    {size: {name: Measured(*one) for name, one in own.items()} for size, own in trials.items()},
+  )
+
+
+def _declared(recipe: str, arms: Mapping[str, Any]) -> Declared:
+  return Declared(recipe, {arm: [Choice(*one) for one in tried] for arm, tried in arms.items()})
 
 
 def _write(workdir: Path, known: Known) -> None:

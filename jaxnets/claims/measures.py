@@ -41,6 +41,33 @@ TRAIN_ERROR = Measure("training error", _error("train_top1"), "points")
 TEST_ERROR = Measure("test error", _error("test_top1"), "points")
 
 
+def below(measure: Measure, limit: float) -> Measure:
+  """How far a measure lies below a number."""
+
+  def of(run: Run) -> float | None:
+    value = measure.of(run)
+    return None if value is None else limit - value
+
+  return Measure(f"{measure.name} below {limit:g} %", of, measure.unit)
+
+
+def _gap(run: Run) -> float | None:
+  fitted, test = _error("fitted_top1")(run), TEST_ERROR.of(run)
+  return None if fitted is None or test is None else test - fitted
+
+
+# Without augmentation and dropout on both sides; needs `eval.fitted`.
+GAP = Measure("test error beyond that of the same net on its training images", _gap, "points")
+
+
+def _seconds(run: Run) -> float | None:
+  seconds = (run.record.get("inference") or {}).get("seconds_per_image")
+  return math.log(seconds) if seconds else None
+
+
+SECONDS = Measure("time of an image at inference", _seconds, "times")
+
+
 def _masked(run: Run) -> float | None:
   metrics = run.summary.get("metrics", {})
   if not run.config["net"].get("dropout"):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from jaxnets.claims.measures import Measure
-from jaxnets.config import Config
+from jaxnets.config import Config, hashed, to_json
 from jaxnets.errors import ConfigError, did_you_mean
 
 Size = Literal["cpu", "laptop", "gpu", "pod"]
@@ -51,6 +51,7 @@ class Trial(NamedTuple):
   """A study without training runs: numbers that this process measures, for each seed."""
 
   measure: Callable[[int], Numbers]  # of a seed
+  recipe: Mapping[str, Any]  # what is measured, as data; numbers of another recipe do not count
   contrasts: tuple[Contrast, ...]  # their measures by name
   seeds: int = 5
   note: str = ""
@@ -72,6 +73,14 @@ class Claim(NamedTuple):
   hypothesis: str  # what is tested
   expected: str  # effect in the literature
   study: Callable[[Size], Study | Trial | Beyond]
+
+
+def recipe_of(study: Study | Trial) -> str:
+  """The identity of what a study runs or measures, whatever the seeds and what is concluded."""
+  if isinstance(study, Trial):
+    return hashed(study.recipe)
+  arms = {name: (arm.overrides, arm.tried, arm.hand_made) for name, arm in study.arms.items()}
+  return hashed({"base": to_json(study.base), "arms": arms})
 
 
 def needs_pipelines(study: Study | Trial | Beyond) -> bool:

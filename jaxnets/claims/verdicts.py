@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxnets.claims import ledger
-from jaxnets.claims.judge import Tried, Verdict, judge, weigh
-from jaxnets.claims.study import Beyond, Size, Study, Trial
+from jaxnets.claims.judge import Gap, Tried, Verdict, judge, weigh
+from jaxnets.claims.ledger import Declared, Measured
+from jaxnets.claims.study import Beyond, Size, Study, Trial, recipe_of
 from jaxnets.claims.trained import CLAIMS
 
 log = logging.getLogger("jaxnets")
@@ -31,15 +32,28 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
   for name, claim in CLAIMS.items():
     study = claim.study(size)
     judged.runs[name] = {}
-    if isinstance(study, Trial) and name in trials:
-      judged.verdicts[name] = weigh(study.contrasts, ledger.of_seeds(trials[name], seeds))
-    elif isinstance(study, Beyond) and name in known:
-      judged.verdicts[name] = weigh((), {})
-    elif isinstance(study, Study) and name in known:
-      judged.runs[name] = ledger.runs_of(workdir, known[name], seeds)
-      tried = {arm: len(some) for arm, some in judged.runs[name].items()}
-      if tried == {arm: len(own.tried) for arm, own in study.arms.items()}:
-        judged.verdicts[name] = judge(study.contrasts, judged.runs[name], study.tuned_by)
-      else:
-        log.warning("%s has other arms by now: run it again", name)
+    if isinstance(study, Beyond):
+      if name in known:
+        judged.verdicts[name] = weigh((), {})
+      continue
+    found = (trials if isinstance(study, Trial) else known).get(name)
+    if found is None:
+      continue
+    if found.recipe != recipe_of(study):
+      log.warning("%s is another study by now: run it again", name)
+    elif isinstance(found, Measured) and isinstance(study, Trial):
+      judged.verdicts[name] = _of_trial(study, found, seeds)
+    elif isinstance(found, Declared) and isinstance(study, Study):
+      judged.runs[name] = ledger.runs_of(workdir, found.arms, seeds)
+      judged.verdicts[name] = judge(study.contrasts, judged.runs[name], study.tuned_by)
   return judged
+
+
+def _of_trial(trial: Trial, found: Measured, seeds: Sequence[int] | None) -> Verdict:
+  """The verdict on a trial; some seeds of those that were planned would be a choice."""
+  planned = {seed for seed in found.seeds if seeds is None or seed in seeds}
+  values = ledger.of_seeds(found.values, seeds)
+  done = planned & ledger.seeds_of(values, trial.contrasts)
+  gap = Gap("unfinished", f"{len(planned - done)} of {len(planned)} seeds are not measured")
+  arms = {arm for one in trial.contrasts for arm in (one.first, one.second) if arm}
+  return weigh(trial.contrasts, values, dict.fromkeys(arms, gap) if planned - done else {})

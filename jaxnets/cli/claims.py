@@ -139,7 +139,7 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   if not values.dry_run:
     if planned.pipelines:
       packages.require()
-    ledger.write(Path(values.workdir), values.size, planned.arms)
+    ledger.write(Path(values.workdir), values.size, planned.declared)
     # Of several shards the first measures, and runs what is no net.
     if values.shard is None or values.shard.startswith("1/"):
       trials = [name for name, study in studies.items() if isinstance(study, Trial)]
@@ -212,20 +212,17 @@ def _measure(values: flags.FlagValues, names: list[str]) -> int:
 
   sweep.check_workdir(values)
   workdir = Path(values.workdir)
-  known = ledger.read_trials(workdir, values.size)
   with said_to():
     for name in names:
       claim = find(CLAIMS, name)
       trial = claim.study(values.size)
       if not isinstance(trial, Trial):
         raise ConfigError(f"{claim.id} trains nets\nUse claims run {claim.id}")
-      done = ledger.seeds_of(known.get(claim.id, {}), trial.contrasts)
       seeds = range(trial.seeds) if values.seeds is None else sweep.seeds_of(values.seeds)
-      for seed in seeds:
-        if seed not in done:
-          began = time.monotonic()
-          ledger.write_trial(workdir, values.size, claim.id, seed, trial.measure(seed))
-          log.info("%s, seed %d: measured in %.1f s", claim.id, seed, time.monotonic() - began)
+      for seed in ledger.plan_trial(workdir, values.size, claim.id, trial, seeds):
+        began = time.monotonic()
+        ledger.write_trial(workdir, values.size, claim.id, seed, trial.measure(seed))
+        log.info("%s, seed %d: measured in %.1f s", claim.id, seed, time.monotonic() - began)
   return 0
 
 

@@ -46,6 +46,7 @@ class VGG(nn.Module):
   activation: str
   norm: str
   pooling: str
+  pool_window: int
   head: str
   hidden: int
   dropout: float
@@ -78,9 +79,9 @@ class VGG(nn.Module):
       build = functools.partial(stage, features, sides, self.shared, self.lrn and s == 1, manner)
       x = build(name=f"stage{s}")(x, train)
       if self.stem == "small":
-        x = parts.halve(x, self.pooling, 2)
+        x = parts.halve(x, self.pooling, self.pool_window)
       else:
-        x = parts.pool(x, self.pooling, 2, 2)
+        x = parts.pool(x, self.pooling, self.pool_window, 2)
 
     return parts.classify(
       x,

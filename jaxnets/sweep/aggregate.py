@@ -18,6 +18,7 @@ UNSEEN = (
   "train.log_every",
   "train.probe_every",
   "eval.masks",
+  "eval.fitted",
   "train.checkpoint_every",
   "train.keep",
   "data.workers",

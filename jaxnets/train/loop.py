@@ -255,6 +255,9 @@ def summarise(
       found = evaluate(experiment, state, source, masked=True)
       metrics |= {f"test_masked_{name}": value for name, value in found.items() if name != "count"}
     record({"step": int(state.step), "split": split, **scores})
+  if config.eval.fitted:
+    found = evaluate(experiment, state, experiment.training)
+    metrics |= {f"fitted_{name}": value for name, value in found.items()}
   inference = latency.measure(experiment, state, source)
   if first:
     runs.note(workdir, inference=inference)

@@ -37,11 +37,11 @@ def test_the_pipelines_of_a_study_have_its_images():
   assert len(planned.pipelines) == 4
   for cell in planned.pipelines:
     assert (cell.config.data.image_size, cell.config.data.validation) == (8, 0.2)
-  first, second = planned.arms["C0"]["made"]
+  first, second = planned.declared["C0"].arms["made"]
   assert first.recipe != second.recipe
   assert set(first.cells) == {3, 4}
   again = ledger.plan([claim], "cpu", [9], lambda base: lambda *given: {})
-  assert again.arms["C0"]["made"][0].recipe == first.recipe  # whatever the seed
+  assert again.declared["C0"].arms["made"][0].recipe == first.recipe  # whatever the seed
 
 
 def test_nets_and_pipelines_of_a_claim_run_by_one_command_and_are_judged_together(tmp_path):
@@ -68,7 +68,7 @@ def test_nets_and_pipelines_of_a_claim_run_by_one_command_and_are_judged_togethe
   made = sorted((tmp_path / ledger.PIPELINES).glob("*/summary.json"))
   assert len(made) == 2
   assert len(list(tmp_path.glob("*/summary.json"))) == 1
-  known = ledger.read(tmp_path, "cpu")["C1"]
+  known = ledger.read(tmp_path, "cpu")["C1"].arms
   runs = ledger.runs_of(tmp_path, known)
   assert [run.state for tried in runs["hand-made"] for run in tried.values()] == ["done"] * 2
   verdict = judge(CLAIMS["C1"].study("cpu").contrasts, runs)
@@ -81,6 +81,5 @@ def test_nets_and_pipelines_of_a_claim_run_by_one_command_and_are_judged_togethe
 def test_a_size_that_cannot_decide_says_so(tmp_path):
   planned = ledger.plan([CLAIMS["C19"]], "cpu", None, lambda base: lambda *given: {})
   assert planned.cells == []
-  ledger.write(tmp_path, "cpu", planned.arms)
-  ledger.write_trial(tmp_path, "cpu", "C4", 0, {})
+  ledger.write(tmp_path, "cpu", planned.declared)
   assert verdicts.read(tmp_path, "cpu").verdicts["C19"].word == "underpowered"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from jaxnets.claims import judge, ledger, said
+from jaxnets.claims import judge, ledger, said, verdicts
 from jaxnets.claims.judge import decide
 from jaxnets.claims.measures import MACS, TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.study import SIZES, Contrast, Study, Trial, find
-from jaxnets.claims.trained import CLAIMS, identity
+from jaxnets.claims.trained import CLAIMS, identity, signals
 from jaxnets.errors import ConfigError
 from jaxnets.runs import Run
 from jaxnets.sweep import statistics
@@ -227,9 +227,15 @@ STUDIES = [
 
 
 def solve(config, key, matched):
-  """A value in place of the one that a matched axis would have."""
-  del config, matched
-  return {key: {"net.hidden": 100, "net.width": 0.5}[key]}
+  """A value in place of the one that a matched axis would have, another for each target."""
+  del config
+  number = 1 + len(repr(matched.target))
+  return {key: {"net.hidden": number, "net.width": number / 100}[key]}
+
+
+def made(arms):
+  """How many nets or pipelines arms try; what several try is one."""
+  return len({repr(sorted((arm.overrides | tried).items())) for arm in arms for tried in arm.tried})
 
 
 @pytest.mark.parametrize(("name", "size"), STUDIES)
@@ -238,9 +244,9 @@ def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name
   study = claim.study(size)
   planned = ledger.plan([claim], size, [0, 1], lambda base: solve)
   nets = [arm for arm in study.arms.values() if not arm.hand_made]
-  assert len(planned.cells) == 2 * sum(len(arm.tried) for arm in nets)
+  assert len(planned.cells) == 2 * made(nets)
   hand_made = [arm for arm in study.arms.values() if arm.hand_made]
-  assert len(planned.pipelines) == 2 * sum(len(arm.tried) for arm in hand_made)
+  assert len(planned.pipelines) == 2 * made(hand_made)
   named = {arm for one in study.contrasts for arm in (one.first, one.second) if arm}
   assert named == set(study.arms)
   assert study.seeds >= (3 if size == "laptop" else 5)
@@ -250,7 +256,8 @@ def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name
   assert len({(cell.config.data.image_size, cell.config.data.validation) for cell in every}) == 1
 
 
-def test_a_trial_measures_what_its_contrasts_name():
+def test_a_trial_measures_what_its_contrasts_name(monkeypatch):
+  monkeypatch.setattr(signals, "STEPS", 1)
   trial = CLAIMS["C4"].study("cpu")
   assert isinstance(trial, Trial)
   numbers = trial.measure(0)
@@ -275,21 +282,28 @@ def test_a_run_that_several_claims_need_is_one_cell():
   both = [CLAIMS["C15"], CLAIMS["C16"]]
   planned = ledger.plan(both, "cpu", [0], lambda base: lambda *given: {})
   assert len(planned.cells) == 3  # plain-20, plain-56, residual-56
-  assert planned.arms["C15"]["plain-56"] == planned.arms["C16"]["plain-56"]
+  first, second = (planned.declared[name].arms["plain-56"] for name in ("C15", "C16"))
+  assert first == second
 
 
 def choice(recipe, **cells):
   return ledger.Choice(recipe, {int(seed[1:]): cell for seed, cell in cells.items()})
 
 
+def declared(**arms):
+  return ledger.Declared("r", arms)
+
+
 def test_the_ledger_keeps_seeds_of_the_same_recipe_and_forgets_those_of_another(tmp_path):
-  ledger.write(tmp_path, "cpu", {"C1": {"a": [choice("r", s0="x")], "b": [choice("q", s0="y")]}})
-  ledger.write(tmp_path, "cpu", {"C1": {"a": [choice("r", s1="z")], "b": [choice("p", s1="w")]}})
-  ledger.write(tmp_path, "gpu", {"C1": {"a": [choice("r", s0="g")]}})
+  one = declared(a=[choice("r", s0="x")], b=[choice("q", s0="y")])
+  two = declared(a=[choice("r", s1="z")], b=[choice("p", s1="w")])
+  ledger.write(tmp_path, "cpu", {"C1": one})
+  ledger.write(tmp_path, "cpu", {"C1": two})
+  ledger.write(tmp_path, "gpu", {"C1": declared(a=[choice("r", s0="g")])})
   assert ledger.read(tmp_path, "cpu") == {
-    "C1": {"a": [choice("r", s0="x", s1="z")], "b": [choice("p", s1="w")]}
+    "C1": declared(a=[choice("r", s0="x", s1="z")], b=[choice("p", s1="w")])
   }
-  assert ledger.read(tmp_path, "gpu") == {"C1": {"a": [choice("r", s0="g")]}}
+  assert ledger.read(tmp_path, "gpu") == {"C1": declared(a=[choice("r", s0="g")])}
   with pytest.raises(ConfigError, match="holds no claims of size pod"):
     ledger.read(tmp_path, "pod")
 
@@ -297,7 +311,7 @@ def test_the_ledger_keeps_seeds_of_the_same_recipe_and_forgets_those_of_another(
 def test_a_recipe_is_the_same_whatever_the_seed_and_another_with_another_rate():
   def recipes(name, seeds):
     planned = ledger.plan([CLAIMS[name]], "cpu", seeds, lambda base: lambda *given: {})
-    return [one.recipe for tried in planned.arms[name].values() for one in tried]
+    return [one.recipe for tried in planned.declared[name].arms.values() for one in tried]
 
   assert recipes("C3", [0, 1]) == recipes("C3", [5])
   assert len(set(recipes("C3", [0]))) == 12
@@ -307,7 +321,8 @@ def test_commands_at_once_lose_no_claim(tmp_path):
   lines = (
     "import sys; from pathlib import Path; from jaxnets.claims import ledger\n"
     "for n in range(5):\n"
-    "  ledger.write(Path(sys.argv[1]), 'cpu', {f'{sys.argv[2]}{n}': {'a': []}})"
+    "  name = f'{sys.argv[2]}{n}'\n"
+    "  ledger.write(Path(sys.argv[1]), 'cpu', {name: ledger.Declared('', {'a': []})})"
   )
   some = [subprocess.Popen([sys.executable, "-c", lines, str(tmp_path), name], cwd=ROOT)
           for name in "XYZ"]  # fmt: skip
@@ -315,15 +330,62 @@ def test_commands_at_once_lose_no_claim(tmp_path):
   assert len(ledger.read(tmp_path, "cpu")) == 15
 
 
-def test_what_trials_measured_is_kept_by_seed(tmp_path):
-  for seed in (0, 1, 2):
-    numbers = {"test error": {"a": 1.0 + seed, "b": 2.0 + seed + 0.1 * (seed % 2)}}
-    ledger.write_trial(tmp_path, "cpu", "C4", seed, numbers)
-  values = ledger.read_trials(tmp_path, "cpu")["C4"]
-  assert values["test error"]["a"] == {0: 1.0, 1: 2.0, 2: 3.0}
-  assert judge.weigh([WORSE], values).word == "supported"
-  assert judge.weigh([WORSE], ledger.of_seeds(values, [1])).word == "underpowered"
+def numbers_of(seed):
+  return {"test error": {"a": 1.0 + seed, "b": 2.0 + seed + 0.1 * (seed % 2)}}
+
+
+def trial(**recipe):
+  return Trial(numbers_of, recipe, (WORSE,), 3)
+
+
+def measured(folder, seeds, **recipe):
+  """The ledger after seeds were planned and measured, as `claims run` does; which those were."""
+  left = ledger.plan_trial(folder, "cpu", "C4", trial(**recipe), seeds)
+  for seed in left:
+    ledger.write_trial(folder, "cpu", "C4", seed, numbers_of(seed))
+  return left
+
+
+def test_what_trials_measured_is_kept_by_seed_and_not_measured_twice(tmp_path):
+  assert measured(tmp_path, range(2), depth=10) == [0, 1]
+  assert measured(tmp_path, range(3), depth=10) == [2]
+  found = ledger.read_trials(tmp_path, "cpu")["C4"]
+  assert found.values["test error"]["a"] == {0: 1.0, 1: 2.0, 2: 3.0}
+  assert judge.weigh([WORSE], found.values).word == "supported"
+  assert judge.weigh([WORSE], ledger.of_seeds(found.values, [1])).word == "underpowered"
   assert ledger.read(tmp_path, "cpu") == {}
+
+
+def test_numbers_of_another_trial_are_forgotten(tmp_path):
+  measured(tmp_path, range(3), depth=10)
+  assert measured(tmp_path, [5], depth=20) == [5]
+  found = ledger.read_trials(tmp_path, "cpu")["C4"]
+  assert found.seeds == [5]
+  assert set(found.values["test error"]["a"]) == {5}
+
+
+def test_a_trial_that_was_killed_on_its_way_is_not_judged_on_what_it_has(tmp_path, monkeypatch):
+  own = trial(depth=10)
+  monkeypatch.setitem(verdicts.CLAIMS, "C4", CLAIMS["C4"]._replace(study=lambda size: own))
+  measured(tmp_path, range(3), depth=10)
+  assert verdicts.read(tmp_path, "cpu").verdicts["C4"].word == "supported"
+  ledger.plan_trial(tmp_path, "cpu", "C4", own, range(5))
+  left = verdicts.read(tmp_path, "cpu").verdicts["C4"]
+  assert (left.word, left.findings[0].why) == ("unfinished", "2 of 5 seeds are not measured")
+  some = verdicts.read(tmp_path, "cpu", [0, 1, 2]).verdicts["C4"]
+  assert some.word == "supported"
+
+
+def test_a_study_that_is_another_by_now_has_no_verdict(tmp_path, monkeypatch, caplog):
+  planned = ledger.plan([CLAIMS["C16"]], "cpu", [0], lambda base: lambda *given: {})
+  ledger.write(tmp_path, "cpu", planned.declared)
+  assert verdicts.read(tmp_path, "cpu").verdicts["C16"].word == "unfinished"
+  study = CLAIMS["C16"].study("cpu")
+  assert isinstance(study, Study)
+  study.base.unlock().train.steps = 17
+  monkeypatch.setitem(verdicts.CLAIMS, "C16", CLAIMS["C16"]._replace(study=lambda size: study))
+  assert not verdicts.read(tmp_path, "cpu").verdicts
+  assert "C16 is another study by now: run it again" in caplog.text
 
 
 def test_a_claim_is_found_in_any_case():
@@ -342,20 +404,21 @@ def command(*words):
 
 
 def test_a_claim_runs_and_is_reported_without_jax(tmp_path):
-  out = command("run", "C6", "--seeds=0:2", f"--workdir={tmp_path}")
+  out = command("run", "C8", "--seeds=0:2", f"--workdir={tmp_path}")
   assert "4 done, 0 failed, 0 left" in out
   assert f"claims report {tmp_path}" in out
   text = command("report", str(tmp_path))
-  assert "C6  Local response normalisation helps" in text
-  (row,) = csv.DictReader(command("report", str(tmp_path), "--format=csv").splitlines())
+  assert "C8  Global average pooling replaces" in text
+  _, row = csv.DictReader(command("report", str(tmp_path), "--format=csv").splitlines())
+  assert row["measure"] == "test error"
   runs = [json.loads(p.read_text()) for p in sorted(tmp_path.glob("*/summary.json"))]
-  errors = {on: [] for on in ("true", "false")}
+  errors = {on: [] for on in ("fc", "gap")}
   for path in sorted(tmp_path.glob("*/summary.json")):
-    errors[path.parent.name.split(",")[0].removeprefix("lrn=")].append(
+    errors[path.parent.name.split(",")[0].removeprefix("head=")].append(
       100 * (1 - json.loads(path.read_text())["metrics"]["test_top1"])
     )
   assert len(runs) == 4
-  wanted = sum(errors["false"]) / 2 - sum(errors["true"]) / 2
+  wanted = sum(errors["fc"]) / 2 - sum(errors["gap"]) / 2
   assert float(row["difference"]) == pytest.approx(wanted)
   lines = (
     "import sys; from jaxnets.cli import main; "

@@ -199,3 +199,18 @@ def test_a_dropped_branch_takes_its_channels_out_of_the_module(branches, channel
   module = params["inception4a"]
   first = module["1x1"] if "1x1" in module else module["5x5_reduce"]
   assert first["kernel"].shape[2] == channels
+
+
+def test_windows_of_three_pixels_overlap_and_those_of_two_do_not():
+  images = jnp.zeros((1, 8, 8, 1)).at[0, 2, 2, 0].set(1.0)  # a corner that four windows share
+  seen = {}
+  for window in (2, 3):
+    net = nets.build(
+      "vgg11", classes=2, units=(1,), widths=(1,), kernel=1, head="gap", stem="small",
+      pool_window=window, dropout=0.0,
+    )  # fmt: skip
+    params, stats = net.init(jax.random.key(0), images.shape)
+    params["stage1"]["conv1"]["kernel"] = jnp.ones((1, 1, 1, 1))
+    maps = net.look(params, stats, images)[1]["maps"].output[0, :, :, 0]
+    seen[window] = np.argwhere(np.asarray(maps)).tolist()
+  assert seen == {2: [[1, 1]], 3: [[0, 0], [0, 1], [1, 0], [1, 1]]}

@@ -105,6 +105,7 @@ def _construction(size: Size) -> Trial:
   del size  # an equation holds at every size
   return Trial(
     _measured,
+    {"nets": PAIRS, "steps": STEPS, "images": IMAGES, "rate": RATE, "momentum": MOMENTUM},
     (
       *(
         Contrast(f"identity layers leave a {name} net's logits as they are", name, LIMIT, CHANGE)

@@ -123,6 +123,7 @@ def _kernels(size: Size) -> Trial:
   )  # fmt: skip
   return Trial(
     _products,
+    {"shares": SHARES, "turns": TURNS, "shape": (ROWS, INNER, COLUMNS)},
     (*on_host, own) if size in ("cpu", "laptop") else (own,),
     note="3x3 on 512 channels at 14x14 places, zeros at random; SciPy's CSR computes on the host "
     "with one thread, dense with all that there are",

@@ -20,7 +20,7 @@ INFERENCE = Measure("time of a forward pass", lambda run: None, "times")
 WEIGHTS, MEMORY = _counted("parameters"), _counted("memory of a compiled train step")
 NAMES = {"GoogLeNet": "googlenet", "VGG-16": "vgg16"}
 BATCH = {"cpu": 2, "laptop": 2, "gpu": 64, "pod": 64}
-ROUNDS = 2
+SIDE, ROUNDS = 224, 2
 
 
 @functools.cache
@@ -32,7 +32,7 @@ def _compiled(name: str, batch: int) -> tuple[Callable[[], Any], Callable[[], An
   from jaxnets import nets
 
   net = nets.build(name)
-  shape = (batch, 224, 224, 3)
+  shape = (batch, SIDE, SIDE, 3)
   params, stats = jax.jit(lambda key: net.init(key, shape))(jax.random.key(0))
   images = jax.random.normal(jax.random.key(1), shape)
   key = jax.random.key(2)
@@ -76,6 +76,7 @@ def _throughput(size: Size) -> Trial:
   batch = BATCH[size]
   return Trial(
     functools.partial(_times, batch),
+    {"nets": NAMES, "batch": batch, "side": SIDE, "rounds": ROUNDS},
     (
       Contrast("a train step of VGG-16 takes three times as long", "GoogLeNet", "VGG-16", TRAINING,
                math.log(3)),
@@ -86,7 +87,7 @@ def _throughput(size: Size) -> Trial:
       Contrast("a train step of VGG-16 takes more memory", "GoogLeNet", "VGG-16", MEMORY),
     ),
     note=f"a step of plain gradient descent; published nets of 1,000 classes on {batch} images of "
-    "224 px, without auxiliary heads; memory as the compiler lays it out",
+    f"{SIDE} px, without auxiliary heads; memory as the compiler lays it out",
   )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ AXES: Fields = {
   "activation": "relu",
   "norm": "none",  # convolutions keep their biases with any norm, as in torchvision
   "pooling": "max",
+  "pool_window": 2,  # 3 overlaps, as AlexNet's; the stride is always 2
   "head": "fc",
   "hidden": 4096,
   "dropout": 0.5,
@@ -29,6 +30,7 @@ CHOICES: dict[str, tuple] = {
   "activation": ACTIVATIONS,
   "norm": NORMS,
   "pooling": POOLINGS,
+  "pool_window": (2, 3),
   "head": HEADS,
   "dropout_place": ("after", "before"),
   "stem": STEMS,

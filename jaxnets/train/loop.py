@@ -14,7 +14,7 @@ from jaxnets.config import Config, to_json
 from jaxnets.data.batches import train_batches
 from jaxnets.data.crops import Crop
 from jaxnets.errors import DivergedError
-from jaxnets.train import latency, optim, probes
+from jaxnets.train import latency, looking, optim
 from jaxnets.train import mesh as meshes
 from jaxnets.train.checkpoint import Checkpoints
 from jaxnets.train.evaluate import evaluate, protocol
@@ -121,9 +121,9 @@ def train(
         if jax.process_index() == 0:
           note_form(workdir, seat.facts, resumed=start > 0)
         since = time.monotonic()
-      if probes.is_due(experiment.config, step):
+      if looking.is_due(experiment.config, step):
         run = key, experiment.recipe
-        since += probes.write(workdir, experiment, seat.state, batch, run, step)
+        since += looking.write(workdir, experiment, seat.state, batch, run, step)
       pending.append((yield batch))
       if len(pending) > ahead:
         jax.block_until_ready(pending[-ahead])

@@ -19,24 +19,18 @@ pooling and one linear layer. A net without maps has no such file.
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnets import runs
-from jaxnets.data.batches import eval_batch
-from jaxnets.data.records import Source, Stored, select
 from jaxnets.instruments import filters, maps
 from jaxnets.nets import Net
 from jaxnets.train.state import State
 from jaxnets.train.step import Batch, Prepare
 
-if TYPE_CHECKING:
-  from jaxnets.train.experiment import Experiment
-
-IMAGES = 8
 COLUMNS = 8  # filters in a row
 
 # (state, batch of `shown`) -> what of the file follows from the parameters
@@ -92,22 +86,6 @@ def first_kernel(params: Any, path: str, channels: int) -> jax.Array | None:
   if kernel is None or kernel.ndim != 4 or kernel.shape[2] != channels:
     return None
   return None if bias is not None and bias.ndim > 1 else kernel  # weights of each place
-
-
-def shown(experiment: "Experiment") -> tuple[str, dict[str, np.ndarray]]:
-  """(split, batch) of the images: the first of each class, then the second, in stored order."""
-  source, config = experiment.validation or experiment.training, experiment.config
-  order = np.argsort(source.labels, kind="stable")
-  labels = source.labels[order]
-  place = np.arange(len(labels)) - np.searchsorted(labels, labels)  # within its class
-  rows = order[np.argsort(place, kind="stable")][:IMAGES]
-  stored = select(Stored(source.labels, source.images, source.records), rows)
-  size = config.data.image_size
-  batch = eval_batch(
-    Source(source.info, source.split, *stored), 0, batch=len(rows), host=(0, 1), image_size=size,
-    short_side=size * config.eval.scale,
-  )  # fmt: skip
-  return source.split, {"image": batch["image"], "label": batch["label"]}
 
 
 def write(workdir: Path, step: int, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

@@ -4,34 +4,20 @@ A row at step s tells of the batch of that step and of the parameters before it.
 taken as without a probe, which computes it once more beside it.
 """
 
-import math
-import time
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxnets import runs
-from jaxnets.config import Config
 from jaxnets.instruments import activations, propagation
 from jaxnets.instruments.norms import layer_norms
 from jaxnets.nets import Net
-from jaxnets.train import pictures, score
+from jaxnets.train import score
 from jaxnets.train.pictures import Picture
 from jaxnets.train.state import State
 from jaxnets.train.step import Batch, Prepare
-
-if TYPE_CHECKING:
-  from jaxnets.train.experiment import Experiment
-
-
-def is_due(config: Config, step: int) -> bool:
-  """Whether the step numbered `step`, from 1, is probed: the first, and every so many."""
-  every = config.train.probe_every
-  return bool(every) and (step == 1 or step % every == 0)
 
 
 def make_probe(
@@ -117,33 +103,7 @@ def variety(outputs: dict[str, jax.Array]) -> dict[str, dict[str, jax.Array]]:
   return found
 
 
-def write(
-  workdir: Path, experiment: "Experiment", state: State, batch: Batch, run: Any, step: int
-) -> float:
-  """Adds the rows of a step to probes.jsonl, renews pictures.npz; the seconds that this took.
-
-  A number that a layer has not, or that is not finite, is null.
-  """
-  jax.block_until_ready(state)  # the steps before take their own time
-  start = time.monotonic()
-  split, shown = pictures.shown(experiment)
-  found, seen = jax.device_get(experiment.probe(state, batch, run, shown))
-  if jax.process_index() == 0:
-    rows = [{"step": step, "layer": layer} | _finite(row) for layer, row in found.items()]
-    runs.append_metrics(workdir, *rows, file=runs.PROBES)
-    if seen:
-      facts = {"images": shown["image"], "labels": shown["label"], "split": split,
-               "classes": experiment.info.classes}  # fmt: skip
-      pictures.write(workdir, step, seen, facts)
-  return time.monotonic() - start
-
-
 MEASURES = (
   "gradient_norm", "update_norm", "weight_norm", "zero_share", "dead_share", "mean_square",
   "output_gradient", "response_std", "correlation", "effective_rank_share", "energy_90",
 )  # fmt: skip
-
-
-def _finite(row: dict[str, Any]) -> dict[str, float | None]:
-  numbers = {what: float(row.get(what, math.nan)) for what in MEASURES}
-  return {what: x if math.isfinite(x) else None for what, x in numbers.items()}

@@ -10,7 +10,7 @@ import pytest
 from jaxnets import config, runs
 from jaxnets.data.records import Info, Source
 from jaxnets.instruments import filters, maps
-from jaxnets.train import pictures
+from jaxnets.train import looking, pictures
 from jaxnets.train.state import State
 from tests.instruments.nets import drawn
 from tests.train.tiny import plain_prepare, tiny_batch
@@ -95,7 +95,7 @@ def test_the_images_are_the_first_of_each_class_then_the_second():
   source = Source(info, "validation", labels, images, None)
   base = config.base("cifar_resnet20", "digits", depth=8)
   one = SimpleNamespace(validation=source, training=None, config=base)
-  split, batch = pictures.shown(one)
+  split, batch = looking.shown_of(one)
   assert split == "validation"
   assert batch["image"][:, 0, 0, 0].tolist() == [3, 4, 0, 6, 5, 1, 2, 7]
   assert batch["label"].tolist() == [0, 1, 2, 0, 1, 2, 2, 2]

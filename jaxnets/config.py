@@ -237,7 +237,7 @@ ARGUMENTS = (
   "seed", "optim.lr", "optim.lr_batch", "optim.lr_scaling", "optim.momentum",
   "optim.weight_decay", "train.label_smoothing", "net.dropout",
   "train.log_every", "train.probe_every", "train.checkpoint_every", "train.keep", "eval.every",
-  "data.workers",
+  "eval.fitted", "data.workers",
 )  # fmt: skip
 
 # Fields younger than run folders that are kept. JSON lacks them at these defaults, so that configs

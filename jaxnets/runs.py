@@ -334,7 +334,7 @@ def _forget_peak() -> bool:
   with contextlib.suppress(OSError):
     Path("/proc/self/clear_refs").write_text("5")
   held = _resident()
-  return bool(held) and held["VmHWM"] - held["VmRSS"] < 1 << 24
+  return len(held) == 2 and held["VmHWM"] - held["VmRSS"] < 1 << 24
 
 
 def _resident() -> dict[str, int]:

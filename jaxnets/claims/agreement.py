@@ -17,7 +17,7 @@ class Agreement(NamedTuple):
   claim: str
   sizes: tuple[Size, Size]
   words: tuple[str, str]  # the verdicts
-  measure: str
+  measure: str  # "" where the sizes have no pair of arms in common
   pairs: int  # of arms that both sizes have, with means that differ at both
   same: int  # of them in the same order
 
@@ -43,9 +43,11 @@ def of_folders(
 def between(
   first: tuple[Size, Mapping[str, Verdict]], second: tuple[Size, Mapping[str, Verdict]]
 ) -> Iterator[Agreement]:
-  """The agreement in every measure of the claims that both sizes have runs of."""
+  """The agreement of the claims that both sizes have, in every measure of the arms they share."""
   for claim in first[1].keys() & second[1].keys():
     one, two = first[1][claim], second[1][claim]
+    sizes: tuple[Size, Size] = (first[0], second[0])
+    words, are_comparable = (one.word, two.word), False
     theirs = {_kind(measure): arms for measure, arms in two.values.items()}
     for measure, arms in one.values.items():
       means, others = _means(arms), _means(theirs.get(_kind(measure), {}))
@@ -55,13 +57,17 @@ def between(
       ]
       signs = [left * right > 0 for left, right in gaps if left and right]
       if signs:
-        yield Agreement(claim, (first[0], second[0]), (one.word, two.word), measure, len(signs),
-                        sum(signs))  # fmt: skip
+        are_comparable = True
+        yield Agreement(claim, sizes, words, measure, len(signs), sum(signs))
+    if not are_comparable:
+      yield Agreement(claim, sizes, words, "", 0, 0)
 
 
 def say(one: Agreement) -> str:
   """ "cpu: supported, laptop: refuted; test error: 2 of 3 pairs of arms in the same order"."""
   words = ", ".join(f"{size}: {word}" for size, word in zip(one.sizes, one.words, strict=True))
+  if not one.pairs:
+    return f"{words}; no pair of arms to compare"
   return (
     f"{words}; {one.measure}: {one.same} of {one.pairs} pairs of arms in the same order, Kendall's "
     f"tau {one.tau:+.2f}"

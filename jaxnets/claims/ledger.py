@@ -1,7 +1,7 @@
 """Which runs of a sweep folder decide which claim: claims.json. No JAX here."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +51,7 @@ class Measured(NamedTuple):
   """What the trial of a claim measured."""
 
   recipe: str  # `recipe_of` it
+  where: str  # on what; "" where that makes no difference, or nothing is measured yet
   seeds: list[int]  # that were to be measured
   values: Values
 
@@ -134,32 +135,46 @@ def write(workdir: Path, size: Size, declared: Mapping[str, Declared]) -> None:
 
 
 def plan_trial(
-  workdir: Path, size: Size, name: str, trial: Trial, seeds: Iterable[int]
+  workdir: Path, size: Size, name: str, trial: Trial, seeds: Sequence[int], where: str = ""
 ) -> list[int]:
   """Notes the seeds that a trial is to measure; those of them that it did not measure yet.
 
-  What was measured by another recipe is forgotten.
+  What was measured by another recipe is forgotten, and what was measured elsewhere, of a trial that
+  is timed, where `where` is given.
   """
   with folder.locked(workdir):
     known = _read(workdir)
     trials, recipe = known.trials.setdefault(size, {}), recipe_of(trial)
-    before = trials.get(name)
-    if before is None or before.recipe != recipe:
-      before = Measured(recipe, [], {})
+    before = trials.get(name, Measured(recipe, where, [], {}))
+    if before.recipe != recipe:
+      before = Measured(recipe, where, [], {})
+    if trial.timed and where and where != before.where:
+      before = before._replace(where=where, values={})
     trials[name] = before._replace(seeds=sorted({*before.seeds, *seeds}))
     _write(workdir, known)
   done = seeds_of(before.values, trial.contrasts)
   return [seed for seed in seeds if seed not in done]
 
 
-def write_trial(workdir: Path, size: Size, name: str, seed: int, numbers: Numbers) -> None:
-  """Adds what a trial that was planned measured with a seed to claims.json."""
+def write_trial(
+  workdir: Path, size: Size, name: str, trial: Trial, seed: int, numbers: Numbers
+) -> None:
+  """Adds what a trial that was planned measured with a seed to claims.json.
+
+  Raises:
+    ConfigError: another trial of this name was planned meanwhile.
+  """
   with folder.locked(workdir):
     known = _read(workdir)
-    values = known.trials[size][name].values
+    found = known.trials[size][name]
+    if found.recipe != recipe_of(trial):
+      raise ConfigError(
+        f"{workdir}/{NAME}: {name} is another trial by now, so seed {seed} is not kept\n"
+        "Two versions measure into one folder; give one of them another --workdir"
+      )
     for measure, arms in numbers.items():
       for arm, value in arms.items():
-        values.setdefault(measure, {}).setdefault(arm, {})[seed] = value
+        found.values.setdefault(measure, {}).setdefault(arm, {})[seed] = value
     _write(workdir, known)
 
 
@@ -222,7 +237,7 @@ def _read(workdir: Path) -> Known:
   if values.get("schema") != SCHEMA:
     raise ConfigError(
       f"{workdir}/{NAME} has schema {values.get('schema')}; this version reads {SCHEMA}\n"
-      "Run the claims again in a new --workdir"
+      "Move it away and run the claims again: runs that are done are found by their configs"
     )
   runs, trials = (_with_seeds(values.get(kind, {})) for kind in ("runs", "trials"))
   return Known(

@@ -60,14 +60,6 @@ def _gap(run: Run) -> float | None:
 GAP = Measure("test error beyond that of the same net on its training images", _gap, "points")
 
 
-def _seconds(run: Run) -> float | None:
-  seconds = (run.record.get("inference") or {}).get("seconds_per_image")
-  return math.log(seconds) if seconds else None
-
-
-SECONDS = Measure("time of an image at inference", _seconds, "times")
-
-
 def _masked(run: Run) -> float | None:
   metrics = run.summary.get("metrics", {})
   if not run.config["net"].get("dropout"):

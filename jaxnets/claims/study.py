@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from jaxnets.claims.measures import Measure
-from jaxnets.config import Config, hashed, to_json
+from jaxnets.config import Config, changed, hashed, to_json
 from jaxnets.errors import ConfigError, did_you_mean
+from jaxnets.sweep.grid import Matched
 
 Size = Literal["cpu", "laptop", "gpu", "pod"]
 # On what a study runs: the embedded digits; CIFAR-10, for minutes and as in the paper; ImageNet.
@@ -55,6 +56,7 @@ class Trial(NamedTuple):
   contrasts: tuple[Contrast, ...]  # their measures by name
   seeds: int = 5
   note: str = ""
+  timed: bool = False  # numbers of several machines are not put together
 
 
 class Beyond(NamedTuple):
@@ -76,11 +78,27 @@ class Claim(NamedTuple):
 
 
 def recipe_of(study: Study | Trial) -> str:
-  """The identity of what a study runs or measures, whatever the seeds and what is concluded."""
+  """The identity of what a study runs or measures, whatever the seeds and what is concluded.
+
+  Of configs as far as they are known without counting: matched axes as they are declared.
+  """
   if isinstance(study, Trial):
     return hashed(study.recipe)
-  arms = {name: (arm.overrides, arm.tried, arm.hand_made) for name, arm in study.arms.items()}
-  return hashed({"base": to_json(study.base), "arms": arms})
+  return hashed(
+    {
+      name: [_declared(study.base, arm.hand_made, arm.overrides | tried) for tried in arm.tried]
+      for name, arm in study.arms.items()
+    }
+  )
+
+
+def _declared(base: Config, hand_made: bool, overrides: Overrides) -> Any:
+  matched = {key: value for key, value in overrides.items() if isinstance(value, Matched)}
+  rest = {key: value for key, value in overrides.items() if key not in matched}
+  if hand_made:
+    data = base.data
+    return rest | {"data": [data.name, data.image_size, data.validation]}
+  return to_json(changed(base, rest)) | {"matched": matched}
 
 
 def needs_pipelines(study: Study | Trial | Beyond) -> bool:

@@ -1,6 +1,5 @@
 """The verdicts on the claims that were run in a folder. No JAX here."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +9,6 @@ from jaxnets.claims.judge import Gap, Tried, Verdict, judge, weigh
 from jaxnets.claims.ledger import Declared, Measured
 from jaxnets.claims.study import Beyond, Size, Study, Trial, recipe_of
 from jaxnets.claims.trained import CLAIMS
-
-log = logging.getLogger("jaxnets")
 
 
 class Judged(NamedTuple):
@@ -40,7 +37,8 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
     if found is None:
       continue
     if found.recipe != recipe_of(study):
-      log.warning("%s is another study by now: run it again", name)
+      gap = Gap("unfinished", "this is another study by now: run it again")
+      judged.verdicts[name] = weigh(study.contrasts, {}, _everywhere(study, gap))
     elif isinstance(found, Measured) and isinstance(study, Trial):
       judged.verdicts[name] = _of_trial(study, found, seeds)
     elif isinstance(found, Declared) and isinstance(study, Study):
@@ -55,5 +53,9 @@ def _of_trial(trial: Trial, found: Measured, seeds: Sequence[int] | None) -> Ver
   values = ledger.of_seeds(found.values, seeds)
   done = planned & ledger.seeds_of(values, trial.contrasts)
   gap = Gap("unfinished", f"{len(planned - done)} of {len(planned)} seeds are not measured")
-  arms = {arm for one in trial.contrasts for arm in (one.first, one.second) if arm}
-  return weigh(trial.contrasts, values, dict.fromkeys(arms, gap) if planned - done else {})
+  return weigh(trial.contrasts, values, _everywhere(trial, gap) if planned - done else {})
+
+
+def _everywhere(study: Study | Trial, gap: Gap) -> dict[str, Gap]:
+  """One gap for all arms."""
+  return {arm: gap for one in study.contrasts for arm in (one.first, one.second) if arm}

@@ -19,6 +19,7 @@ put the arms in the same order.
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
@@ -140,10 +141,13 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
     if planned.pipelines:
       packages.require()
     ledger.write(Path(values.workdir), values.size, planned.declared)
+    trials = {name: study for name, study in studies.items() if isinstance(study, Trial)}
+    for name, trial in trials.items():  # all, before the first: what is killed has no verdict
+      planned_seeds = range(trial.seeds) if seeds is None else seeds
+      ledger.plan_trial(Path(values.workdir), values.size, name, trial, planned_seeds)
     # Of several shards the first measures, and runs what is no net.
     if values.shard is None or values.shard.startswith("1/"):
-      trials = [name for name, study in studies.items() if isinstance(study, Trial)]
-      code = _in_a_process(values, trials) if trials else 0
+      code = _in_a_process(values, list(trials)) if trials else 0
       code = (_hand_made(values, planned) if planned.pipelines else 0) or code
   if not planned.cells:
     if values.dry_run:
@@ -206,12 +210,17 @@ def _in_a_process(values: flags.FlagValues, names: list[str]) -> int:
 
 def _measure(values: flags.FlagValues, names: list[str]) -> int:
   """Measures trials, seed by seed, that were not measured before in this folder."""
+  import jax
+
+  from jaxnets import kernels
   from jaxnets.claims import ledger
   from jaxnets.claims.study import Trial, find
   from jaxnets.claims.trained import CLAIMS
 
   sweep.check_workdir(values)
   workdir = Path(values.workdir)
+  threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
+  where = f"{socket.gethostname()}, {jax.devices()[0].device_kind}, {kernels.describe()}, {threads}"
   with said_to():
     for name in names:
       claim = find(CLAIMS, name)
@@ -219,9 +228,11 @@ def _measure(values: flags.FlagValues, names: list[str]) -> int:
       if not isinstance(trial, Trial):
         raise ConfigError(f"{claim.id} trains nets\nUse claims run {claim.id}")
       seeds = range(trial.seeds) if values.seeds is None else sweep.seeds_of(values.seeds)
-      for seed in ledger.plan_trial(workdir, values.size, claim.id, trial, seeds):
+      on = where if trial.timed else ""
+      for seed in ledger.plan_trial(workdir, values.size, claim.id, trial, seeds, on):
         began = time.monotonic()
-        ledger.write_trial(workdir, values.size, claim.id, seed, trial.measure(seed))
+        numbers = trial.measure(seed)
+        ledger.write_trial(workdir, values.size, claim.id, trial, seed, numbers)
         log.info("%s, seed %d: measured in %.1f s", claim.id, seed, time.monotonic() - began)
   return 0
 

@@ -5,6 +5,6 @@
 """
 
 from jaxnets.data.records import Info, Source
-from jaxnets.data.sources import data_directory, info, load, location, names
+from jaxnets.data.sources import SHAPES, data_directory, info, load, location, names
 
-__all__ = ["Info", "Source", "data_directory", "info", "load", "location", "names"]
+__all__ = ["SHAPES", "Info", "Source", "data_directory", "info", "load", "location", "names"]

@@ -12,16 +12,17 @@ from jaxnets.data import embedded, folders, order, prepared
 from jaxnets.data.records import Info, Load, Source
 from jaxnets.errors import ConfigError, DataError, did_you_mean
 
-# Known by name. The first two need no preparation.
-NAMES = (
-  "digits",
-  "synthetic",
-  "mnist",
-  "fashion_mnist",
-  "cifar10",
-  "cifar100",
-  "imagenet2012",
-)
+# Known by name, with classes and channels. The first two need no preparation.
+SHAPES = {
+  "digits": (10, 1),
+  "synthetic": (10, 3),
+  "mnist": (10, 1),
+  "fashion_mnist": (10, 1),
+  "cifar10": (10, 3),
+  "cifar100": (100, 3),
+  "imagenet2012": (1000, 3),
+}
+NAMES = tuple(SHAPES)
 FOLDER = "folder:"
 # Seeds of the fixed carvings; part of the meaning of "validation" and "test", never to change.
 _VALIDATION_SEED = 0x76616C6964

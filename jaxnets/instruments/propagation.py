@@ -64,8 +64,14 @@ def still(look: Callable[[], Mapping[str, Any]]) -> dict[str, jax.Array]:
 
 
 def output_norm(gradient: jax.Array) -> jax.Array:
-  """The Euclidean norm of a gradient by outputs, float32."""
-  return jnp.sqrt(jnp.square(gradient.astype(jnp.float32)).sum())
+  """The Euclidean norm of a gradient by outputs, float32.
+
+  Of gradients that have all but vanished too, whose squares are below the least float32.
+  """
+  gradient = gradient.astype(jnp.float32)
+  largest = jnp.abs(gradient).max()
+  unit = jnp.where(largest > 0, largest, 1.0)
+  return unit * jnp.sqrt(jnp.square(gradient / unit).sum())
 
 
 def log_slope(values: jax.typing.ArrayLike | Sequence[Any] | Mapping[str, Any]) -> jax.Array:

@@ -41,14 +41,17 @@ class Subject(NamedTuple):
 
 
 def subject_of(config: Config, data_dir: str | None, **more: Any) -> Subject:
-  """A config on its dataset; on colour images with the net's own classes where that is not here.
+  """A config on its dataset, which need not be prepared.
+
+  Of a set that is neither here nor known: on colour images with the net's own classes.
 
   Args:
     config: checked.
     data_dir: where prepared datasets are.
     **more: devices and platform.
   """
-  classes, channels = nets.variant(config.net.name).classes, 3
+  published = nets.variant(config.net.name).classes, 3
+  classes, channels = data.SHAPES.get(config.data.name, published)
   with contextlib.suppress(DataError):  # not prepared here
     info = data.info(config.data.name, data_dir)
     classes, channels = len(info.classes), info.channels

@@ -239,6 +239,9 @@ def summarise(
   for split in ("validation", "test"):
     if split == "validation" and experiment.validation is None:
       continue
+    if split == "test" and config.eval.fitted:
+      found = evaluate(experiment, state, experiment.training)
+      metrics |= {f"fitted_{name}": value for name, value in found.items()}
     if number := stopped():
       raise stop(number, f"before the {split} images were read; training is complete")
     if split == "test":
@@ -255,9 +258,6 @@ def summarise(
       found = evaluate(experiment, state, source, masked=True)
       metrics |= {f"test_masked_{name}": value for name, value in found.items() if name != "count"}
     record({"step": int(state.step), "split": split, **scores})
-  if config.eval.fitted:
-    found = evaluate(experiment, state, experiment.training)
-    metrics |= {f"fitted_{name}": value for name, value in found.items()}
   inference = latency.measure(experiment, state, source)
   if first:
     runs.note(workdir, inference=inference)

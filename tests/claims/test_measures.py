@@ -8,7 +8,7 @@ import pytest
 
 from jaxnets.claims import agreement, judge
 from jaxnets.claims.judge import Gap, Verdict
-from jaxnets.claims.measures import MASKS_SAVE, TEST_ERROR
+from jaxnets.claims.measures import GAP, MASKS_SAVE, TEST_ERROR, below
 from jaxnets.claims.probed import REACH, RESPONSE, SPARE, ZEROS
 from jaxnets.claims.study import Contrast
 from jaxnets.claims.trained import CLAIMS, sparsity
@@ -67,6 +67,23 @@ def test_masks_save_the_difference_of_two_accuracies_and_nothing_without_dropout
   assert MASKS_SAVE.of(run(0.0, test_top1=0.9)) == 0.0
 
 
+def test_the_gap_is_what_a_net_loses_from_its_training_images_to_others():
+  def run(**metrics):
+    return Run(Path("x"), "done", "", None, {}, {"metrics": metrics}, {})
+
+  # Errors on images as they were augmented, with dropout, are no part of it.
+  assert GAP.of(run(fitted_top1=0.99, test_top1=0.6, train_top1=0.7)) == pytest.approx(39)
+  assert GAP.of(run(test_top1=0.6, train_top1=0.7)) is None
+
+
+def test_a_measure_below_a_number_is_what_is_left_to_it():
+  run = Run(Path("x"), "done", "", None, {}, {"metrics": {"test_top1": 0.93}}, {})
+  within = below(TEST_ERROR, 7.27)
+  assert within.of(run) == pytest.approx(0.27)
+  assert within.name == "test error below 7.27 %"
+  assert within.of(run._replace(summary={})) is None
+
+
 def values(**arms):
   return {TEST_ERROR.name: {arm: dict(enumerate(some)) for arm, some in arms.items()}}
 
@@ -108,7 +125,10 @@ def test_sizes_agree_as_far_as_pairs_of_arms_are_in_the_same_order():
     "tau +0.33"
   )
   ties = judged("refuted", a=10, b=10)
-  assert list(agreement.between(("cpu", small), ("gpu", ties))) == []
+  (found,) = agreement.between(("cpu", small), ("gpu", ties))
+  assert agreement.say(found) == "cpu: supported, gpu: refuted; no pair of arms to compare"
+  others = judged("refuted", x=1, y=2)
+  assert [one.pairs for one in agreement.between(("cpu", small), ("gpu", others))] == [0]
 
 
 def test_errors_to_get_to_differ_between_sizes_and_are_one_measure():

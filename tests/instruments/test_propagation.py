@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnets.instruments.propagation import log_slope, propagation
+from jaxnets.instruments.propagation import log_slope, output_norm, propagation
 from tests.instruments.nets import chosen, drawn
 
 
@@ -75,3 +75,9 @@ def test_a_deep_convolutional_net_without_norms_is_seen_layer_by_layer():
 def test_the_slope_is_that_of_a_geometric_series():
   assert log_slope([4.0**-n for n in range(6)]) == pytest.approx(np.log(0.25), rel=1e-5)
   assert log_slope({"a": jnp.ones(()), "b": jnp.ones(())}) == 0
+
+
+def test_a_gradient_that_has_all_but_vanished_has_a_norm_still():
+  gradient = jnp.array([3e-25, 0.0, -4e-25])
+  np.testing.assert_allclose(output_norm(gradient), 5e-25, rtol=1e-6)
+  assert output_norm(jnp.zeros(3)) == 0

@@ -95,7 +95,7 @@ def _reversal(size: Size) -> Study:
   if size == "gpu":
     arms |= _nets(size, *TABLE_6, kinds=("residual",))
     contrasts += [
-      Contrast(f"residual-{depth} makes at most {error:.2f} % errors, and 0.3", None,
+      Contrast(f"residual-{depth} is within 0.3 points of table 6, or better", None,
                f"residual-{depth}", below(TEST_ERROR, round(error + 0.3, 2)))
       for depth, error in TABLE_6.items()
     ]  # fmt: skip
@@ -105,7 +105,8 @@ def _reversal(size: Size) -> Study:
     _base(size),
     {name: arm for name, arm in arms.items() if name in named},
     tuple(contrasts),
-    seeds=seeds(size),
+    # Five seeds, with the spread of the paper's 110 layers, cannot tell 0.3 points.
+    seeds=10 if size == "gpu" else seeds(size),
     note=note if size in SMALL else "",
   )
 
@@ -156,8 +157,8 @@ def _too_deep(size: Size) -> Study | Beyond:
     (
       Contrast("1,202 layers are worse on test images", "residual-110", "residual-1202",
                TEST_ERROR),
-      Contrast("though they train no worse by more than a tenth of a point", "residual-1202",
-               "residual-110", TRAIN_ERROR, -0.1),
+      Contrast("though they make less than 0.1 % errors in training", None, "residual-1202",
+               below(TRAIN_ERROR, 0.1)),
     ),
   )  # fmt: skip
 
@@ -168,7 +169,8 @@ def _shortcuts(size: Size) -> Study:
   for depth in (low, high) if size == "gpu" else (high,):
     plain, own = f"plain-{depth}", _nets(size, depth, kinds=("plain",))
     shape = {"net.name": "resnet34_a"} if size == "pod" else {"net.depth": depth}
-    options = {o: f"option {o}, {depth} layers" for o in "ABC"}
+    where = "" if depth == high else f", {depth} layers"
+    options = {o: f"option {o}{where}" for o in "ABC"}
     arms |= own | {name: Arm(shape | {"net.shortcut": o}) for o, name in options.items()}
     contrasts += [
       Contrast(f"{second} is at most half a point better than {first}", first, second, TEST_ERROR,
@@ -179,12 +181,12 @@ def _shortcuts(size: Size) -> Study:
       Contrast(f"{name} is better than the plain net", name, plain, TEST_ERROR)
       for name in options.values()
     ]
-  first, third = "stride on the first 1x1 (v1)", "stride on the 3x3 (v1.5)"
+  early, late = "stride on the first 1x1 (v1)", "stride on the 3x3 (v1.5)"
   bottleneck: Overrides = {"net.name": "resnet50"} if size == "pod" else BOTTLENECK
-  arms |= {first: Arm(bottleneck | {"net.stride_first": True}), third: Arm(bottleneck)}
+  arms |= {early: Arm(bottleneck | {"net.stride_first": True}), late: Arm(bottleneck)}
   contrasts += [
-    Contrast(f"a {third} is better", third, first, TEST_ERROR),
-    Contrast("and costs more multiply-adds", first, third, MACS),
+    Contrast(f"a {late} is better", late, early, TEST_ERROR),
+    Contrast("and costs more multiply-adds", early, late, MACS),
   ]
   return Study(_base(size), arms, tuple(contrasts), note=coarse(size))
 
@@ -197,7 +199,8 @@ CLAIMS = (
     "Training error rises with depth, with batch normalisation and signals that do not vanish; the "
     "authors argue that vanishing gradients are unlikely to be the cause.",
     "Training and test error of the deeper plain net exceed those of the shallower one, the latter "
-    "by 2 points on small images, though its gradients do not vanish.",
+    "by 2 points on small images, though its gradients do not vanish; with the recipe of the paper "
+    "each of the deeper nets trains worse than the one before.",
     "CIFAR-10, 20 to 56 layers: about +4 points of training, +4 to +5 of test error (one "
     "reproduction; the paper has figure 6); ImageNet, 18 "
     "to 34 layers: +0.60 points of validation error (table 2)",
@@ -241,7 +244,8 @@ CLAIMS = (
     f"{RESNET}, section 4.2, table 6",
     "1,202 layers fit the training images (error below 0.1 %) and are worse on test images than "
     "110, which the authors argue is overfitting.",
-    "Of two nets that fit the training images, the one of 1,202 layers has the higher test error.",
+    "The net of 1,202 layers has the higher test error, though it makes less than 0.1 % errors on "
+    "training images.",
     "CIFAR-10: 7.93 against 6.43 %",
     _too_deep,
   ),

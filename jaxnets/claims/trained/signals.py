@@ -11,14 +11,14 @@ from jaxnets.claims.study import Claim, Contrast, Numbers, Size, Trial
 
 FLAT = "no change"  # an arm whose factor is 1
 SHRINKAGE = Measure("shrinkage of the gradient per layer", lambda run: None, "times")
-LATER = Measure("shrinkage per layer after 100 steps", lambda run: None, "times")
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 IMAGES, CHANNELS, STEPS, RATE = 64, 32, 100, 0.01
+LATER = Measure(f"shrinkage per layer after {STEPS} steps", lambda run: None, "times")
 DEPTH = {"cpu": 10, "laptop": 10, "gpu": 20, "pod": 30}
 
 
 class _Subject(NamedTuple):
-  """A net, compiled: its convolutions have no norm, and weights as He et al. 2015 draw them."""
+  """A net, compiled: its convolutions have no norm, and weights as 1502.01852 draws them."""
 
   init: Callable[..., Any]  # key -> params, stats
   factor: Callable[..., Any]  # (params, stats, images, labels) -> logarithm of the shrinkage
@@ -81,7 +81,7 @@ def _shrinkage(depth: int, seed: int) -> Numbers:
 
 
 def _vanishing(size: Size) -> Trial:
-  depth, fifth = DEPTH[size], math.log(1.2)
+  depth = DEPTH[size]
   return Trial(
     lambda seed: _shrinkage(depth, seed),
     {"activations": ACTIVATIONS, "depth": depth, "channels": CHANNELS, "images": IMAGES,
@@ -89,8 +89,9 @@ def _vanishing(size: Size) -> Trial:
     (
       Contrast("sigmoid's gradient at least halves per layer", FLAT, "sigmoid", SHRINKAGE,
                math.log(2)),
-      Contrast("ReLU's shrinks by no more than a fifth", "relu", FLAT, SHRINKAGE, -fifth),
-      Contrast("and grows by no more than a fifth", FLAT, "relu", SHRINKAGE, -fifth),
+      Contrast("ReLU's shrinks by no more than a fifth", "relu", FLAT, SHRINKAGE,
+               math.log(0.8)),
+      Contrast("and grows by no more than a fifth", FLAT, "relu", SHRINKAGE, -math.log(1.2)),
       Contrast("tanh's shrinks less than sigmoid's", "tanh", "sigmoid", SHRINKAGE),
       Contrast(f"sigmoid's still halves after {STEPS} steps", FLAT, "sigmoid", LATER, math.log(2)),
       Contrast("and ReLU's shrinks less then, too", "relu", "sigmoid", LATER),
@@ -109,7 +110,8 @@ CLAIMS = (
     "size. With batch normalisation signals do not vanish, so this is not why deep plain nets "
     "train worse.",
     "Without norm, at the start of training, the gradient at least halves per layer with sigmoid; "
-    "with ReLU it changes by a fifth at most.",
+    "with ReLU it changes by a fifth at most, and with tanh it shrinks less than with sigmoid. "
+    "After a hundred steps sigmoid's still halves, and ReLU's shrinks less.",
     "sigmoid, He's weights: a factor of sqrt(2) / 4 = 0.35 per layer; ReLU: 1",
     _vanishing,
   ),

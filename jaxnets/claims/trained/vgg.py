@@ -24,7 +24,7 @@ WIDTHS = {
 def _base(size: Size, *, norm: str = "batch") -> Config:
   """VGG of one convolution a stage; as published on ImageNet, averaged to one linear layer else."""
   head = "fc" if size == "pod" else "gap"
-  hidden = {"cpu": 256, "laptop": 256, "gpu": 512, "pod": 4096}[size]
+  hidden = 256 if size in ("cpu", "laptop") else 4096
   c = recipe(
     size, "vgg11", widths=WIDTHS[size], units=(1,) * STAGES[size], norm=norm, head=head,
     hidden=hidden, dropout=0.0 if head == "gap" else 0.5,

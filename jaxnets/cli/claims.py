@@ -210,17 +210,14 @@ def _in_a_process(values: flags.FlagValues, names: list[str]) -> int:
 
 def _measure(values: flags.FlagValues, names: list[str]) -> int:
   """Measures trials, seed by seed, that were not measured before in this folder."""
-  import jax
-
-  from jaxnets import kernels
   from jaxnets.claims import ledger
   from jaxnets.claims.study import Trial, find
   from jaxnets.claims.trained import CLAIMS
+  from jaxnets.train import notes
 
   sweep.check_workdir(values)
   workdir = Path(values.workdir)
-  threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
-  where = f"{socket.gethostname()}, {jax.devices()[0].device_kind}, {kernels.describe()}, {threads}"
+  where = ", ".join((socket.gethostname(), *notes.machine().values()))
   with said_to():
     for name in names:
       claim = find(CLAIMS, name)

@@ -62,14 +62,21 @@ def changed_axes(net: nets.Net) -> dict[str, Any]:
 
 def facts(experiment: Experiment) -> dict[str, Any]:
   """What run.json says of a start besides what every run has."""
-  devices = jax.devices()
   return {
     "jax": jax.__version__,
-    "devices": f"{len(devices)} x {devices[0].device_kind}",
-    "kernels": kernels.describe(),
-    "threads": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
+    **machine(),
     "hosts": jax.process_count(),
     "steps": experiment.steps,
     "data_dir": None if experiment.data_dir is None else str(Path(experiment.data_dir).absolute()),
     "data_fingerprint": experiment.info.fingerprint,
+  }
+
+
+def machine() -> dict[str, str]:
+  """What times are of: devices, form of the kernels, threads."""
+  devices = jax.devices()
+  return {
+    "devices": f"{len(devices)} x {devices[0].device_kind}",
+    "kernels": kernels.describe(),
+    "threads": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
   }

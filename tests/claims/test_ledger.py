@@ -140,6 +140,15 @@ def test_a_trial_that_is_another_by_now_is_unfinished_and_keeps_no_number(tmp_pa
   assert 7 not in ledger.read_trials(tmp_path, "cpu")["C4"].values["test error"]["a"]
 
 
+def test_trials_that_compare_times_know_that_they_do():
+  trials = {name: claim.study("cpu") for name, claim in CLAIMS.items()}
+  timed = {name for name, one in trials.items() if isinstance(one, Trial) and any(
+    contrast.measure.name.startswith("time of") for contrast in one.contrasts
+  )}  # fmt: skip
+  assert timed == {name for name, one in trials.items() if isinstance(one, Trial) and one.timed}
+  assert timed == {"C10", "C12"}
+
+
 def test_times_of_another_machine_are_forgotten_where_the_trial_is_timed(tmp_path):
   for is_timed, left in ((True, [0, 1]), (False, [])):
     own = trial(depth=10)._replace(timed=is_timed)

@@ -261,6 +261,7 @@ def test_cifar10_is_the_published_one(cifar10):
   about = data.info("cifar10", cifar10)
   assert about.counts == {"train": 50000, "test": 10000}
   assert about.classes[0] == "airplane"
+  assert data.SHAPES["cifar10"] == (len(about.classes), about.channels)
   source = data.load("cifar10", "train", data_dir=cifar10, validation=0)
   assert np.bincount(source.labels).tolist() == [5000] * 10
   mean, std = channel_statistics(source)

@@ -147,3 +147,9 @@ def test_a_folder_without_images_is_named(tmp_path, missing):
   (tmp_path / "empty").mkdir()
   with pytest.raises(DataError, match=missing):
     data.info(f"folder:{tmp_path / missing}")
+
+
+@pytest.mark.parametrize("name", ["digits", "synthetic"])
+def test_the_shapes_that_are_told_of_sets_that_are_not_here_are_those_of_the_sets(name):
+  about = data.info(name)
+  assert data.SHAPES[name] == (len(about.classes), about.channels)

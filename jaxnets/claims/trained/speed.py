@@ -97,6 +97,7 @@ def _throughput(size: Size) -> Trial:
     ),
     note=f"a step of plain gradient descent; published nets of 1,000 classes on {batch} images of "
     f"{SIDE} px, without auxiliary heads; memory as the compiler lays it out",
+    timed=True,
   )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
   kinds = {"static": _static, "list": _list, "run": _run, "measure": _measure,
            "report": _report}  # fmt: skip
   if not arguments or arguments[0] not in kinds:
-    got = " ".join(arguments)
+    got = " ".join(arguments[:1])
     what = f'there is no claims "{got}".{did_you_mean(got, kinds)}' if got else "which claims?"
     raise ConfigError(f"{what}\nThere are: {', '.join(f'claims {kind}' for kind in kinds)}")
   kind, *rest = arguments

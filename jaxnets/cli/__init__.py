@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
   except KeyboardInterrupt:
-    return _report("interrupted", 130, debug)
+    return _report("interrupted\nThe same command again goes on from what is done", 130, debug)
   except Exception as error:
     if debug:
       traceback.print_exception(error)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jaxnets.claims.descent import cross_entropy, digits
 from jaxnets.claims.measures import Measure
 from jaxnets.claims.papers import RESNET
 from jaxnets.claims.study import Claim, Contrast, Numbers, Size, Trial
@@ -26,45 +27,44 @@ PAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 class _Subject(NamedTuple):
-  """A net and a compiled step of it."""
+  """A net, its solver, and a compiled step of both."""
 
   net: Any
-  step: Callable[..., Any]  # (params, stats, velocity, images, labels, key) -> ..., loss
+  solver: Any
+  step: Callable[..., Any]  # (params, stats, momenta, images, labels, key) -> ..., loss
 
 
 @functools.cache
 def _subject(name: str, is_deeper: bool) -> _Subject:
   """A net of PAIRS and its step of gradient descent with momentum, compiled once."""
   import jax
-  import jax.numpy as jnp
+  import optax
 
   from jaxnets import nets
 
   family, axes, more = PAIRS[name]
   net = nets.build(family, classes=10, **axes | (more if is_deeper else {}))
 
+  solver = optax.sgd(RATE, MOMENTUM)
+
   def loss(params, stats, images, labels, key):
     output = net.apply(params, stats, images, train=True, key=key)
-    chosen = jnp.take_along_axis(jax.nn.log_softmax(output.logits), labels[:, None], 1)
-    return -chosen.mean(), output.stats
+    return cross_entropy(output.logits, labels), output.stats
 
   @jax.jit
-  def step(params, stats, velocity, *given):
+  def step(params, stats, momenta, *given):
     (value, stats), grads = jax.value_and_grad(loss, has_aux=True)(params, stats, *given)
-    velocity = jax.tree.map(lambda v, g: MOMENTUM * v + g, velocity, grads)
-    return jax.tree.map(lambda p, v: p - RATE * v, params, velocity), stats, velocity, value
+    updates, momenta = solver.update(grads, momenta)
+    return optax.apply_updates(params, updates), stats, momenta, value
 
-  return _Subject(net, step)
+  return _Subject(net, solver, step)
 
 
 def _trained(subject: _Subject, params: Any, stats: Any, *given: Any) -> tuple[Any, Any, float]:
   """Parameters and statistics after STEPS; the mean loss over the last tenth of them."""
-  import jax
-  import jax.numpy as jnp
-
-  velocity, losses = jax.tree.map(jnp.zeros_like, params), []
+  momenta, losses = subject.solver.init(params), []
   for _ in range(STEPS):
-    params, stats, velocity, value = subject.step(params, stats, velocity, *given)
+    params, stats, momenta, value = subject.step(params, stats, momenta, *given)
     losses.append(float(value))
   last = losses[-max(1, STEPS // 10) :]
   return params, stats, sum(last) / len(last)
@@ -79,13 +79,9 @@ def _measured(seed: int) -> Numbers:
   import jax
   import jax.numpy as jnp
 
-  from jaxnets import data
   from jaxnets.instruments.identity import deepen
 
-  source = data.load("digits", "train", validation=0.1, image_size=8)
-  assert source.images is not None
-  images = jnp.asarray(source.images[:IMAGES], jnp.float32) / 127.5 - 1.0
-  labels = jnp.asarray(source.labels[:IMAGES])
+  images, labels = digits(IMAGES)
   given = (images, labels, jax.random.key(seed))
   found, on = {LIMIT: 10.0}, {}
   for name in PAIRS:

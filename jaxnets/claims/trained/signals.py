@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jaxnets.claims.descent import cross_entropy, digits
 from jaxnets.claims.measures import Measure
 from jaxnets.claims.papers import ALEXNET, RESNET
 from jaxnets.claims.study import Claim, Contrast, Numbers, Size, Trial
@@ -28,7 +29,6 @@ class _Subject(NamedTuple):
 @functools.cache
 def _subject(activation: str, depth: int) -> _Subject:
   import jax
-  import jax.numpy as jnp
 
   from jaxnets import nets
   from jaxnets.instruments.propagation import log_slope, propagation
@@ -38,17 +38,17 @@ def _subject(activation: str, depth: int) -> _Subject:
     dropout=0.0, stem="small",
   )  # fmt: skip
 
-  def loss(logits, labels):
-    return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
-
   @jax.jit
   def factor(params, stats, images, labels):
-    flows = propagation(net, params, stats, images, lambda logits: loss(logits, labels))
+    flows = propagation(net, params, stats, images, lambda logits: cross_entropy(logits, labels))
     return log_slope([flows[f"stage1/conv{i}"].output_gradient for i in range(1, depth + 1)])
 
   @jax.jit
   def step(params, stats, images, labels):
-    grads = jax.grad(lambda p: loss(net.apply(p, stats, images).logits, labels))(params)
+    def loss(params):
+      return cross_entropy(net.apply(params, stats, images).logits, labels)
+
+    grads = jax.grad(loss)(params)
     return jax.tree.map(lambda p, g: p - RATE * g, params, grads)
 
   return _Subject(jax.jit(lambda key: net.init(key, (1, 8, 8, 1))), factor, step)
@@ -61,14 +61,8 @@ def _shrinkage(depth: int, seed: int) -> Numbers:
   cross-entropy above: at step 0, and after STEPS of gradient descent on them.
   """
   import jax
-  import jax.numpy as jnp
 
-  from jaxnets import data
-
-  source = data.load("digits", "train", validation=0.1, image_size=8)
-  assert source.images is not None
-  images = jnp.asarray(source.images[:IMAGES], jnp.float32) / 127.5 - 1.0
-  given = images, jnp.asarray(source.labels[:IMAGES])
+  given = digits(IMAGES)
   first, later = {FLAT: 0.0}, {FLAT: 0.0}
   for activation in ACTIVATIONS:
     init, factor, step = _subject(activation, depth)

@@ -30,7 +30,7 @@ PREFIXES = (
   Path("/usr"),
 )
 FAILURE = "failure.txt"  # the compiler's complaint, beside where the library would be
-SECONDS = 300  # after which the compiler is given up
+SECONDS = 1200  # after which the compiler is given up
 
 
 class UnavailableError(Exception):
@@ -190,7 +190,7 @@ def _dnnl_version(headers: Path) -> str:
 @functools.cache
 def _first_line(*command: str) -> str:
   try:
-    done = subprocess.run(command, capture_output=True, timeout=10, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
   except (OSError, subprocess.TimeoutExpired) as error:
     raise UnavailableError(f"the C++ compiler does not answer: {error}") from error
   return done.stdout.decode(errors="replace").partition("\n")[0]

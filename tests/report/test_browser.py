@@ -45,7 +45,7 @@ def browse(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
      "--force-device-scale-factor=1", "--enable-logging=stderr", "--virtual-time-budget=2000",
      "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder / 'profile'}",
      "--allow-file-access-from-files", *arguments],
-    capture_output=True, text=True, check=True, timeout=120,
+    capture_output=True, text=True, check=True, timeout=1200,
   )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def start(workdir, *flags, spec=SPEC, **environment):
 
 def sweep(workdir, *flags, **more):
   process = start(workdir, *flags, **more)
-  out, err = process.communicate(timeout=300)
+  out, err = process.communicate(timeout=1200)
   return process.returncode, out, err
 
 
@@ -41,7 +41,7 @@ def digests(workdir):
   return {row["hash"]: run.summary["params_sha256"] for row, run in found}
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=1200):
   end = time.monotonic() + seconds
   while not condition():
     assert time.monotonic() < end, "waited in vain"
@@ -123,7 +123,7 @@ def test_a_worker_that_is_killed_takes_its_cell_only(tmp_path):
   assert "SIGKILL" in failed.error
   wait_for(lambda: states(tmp_path).count("running") == 2)  # a new worker has the next cell
   process.send_signal(signal.SIGINT)
-  _out, err = process.communicate(timeout=120)
+  _out, err = process.communicate(timeout=1200)
   assert process.returncode == 130
   assert "0 done, 1 failed, 3 left" in err
   assert "Run the same command to go on" in err
@@ -151,7 +151,7 @@ def test_two_runners_never_run_one_cell_twice(tmp_path):
   first = start(tmp_path, "--config.train.steps=100")
   second = start(tmp_path, "--config.train.steps=100")
   for process in (first, second):
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=1200)
     assert process.returncode == 0, err
     assert "4 done, 0 failed, 0 left" in out
   starts = [len(run.record["starts"]) for _, run in folder.runs_of(folder.read(tmp_path))]
@@ -174,7 +174,7 @@ def test_forty_cells_of_rates_decays_and_seeds_compile_one_train_step(tmp_path):
   grids = ("--grid=optim.weight_decay=0.0,1e-4,1e-3,1e-2", "--config.train.steps=2")
   process = start(tmp_path / "runs", *grids, "--seeds=0:5", spec="tests/sweep/grids.py",
                   JAX_COMPILATION_CACHE_DIR=str(tmp_path / "cache"))  # fmt: skip
-  _out, err = process.communicate(timeout=300)
+  _out, err = process.communicate(timeout=1200)
   assert process.returncode == 0, err
   assert "40 cells, 1 programs to compile" in err
   assert "1 train steps were compiled for the cells that ran" in err

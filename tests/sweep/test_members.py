@@ -140,7 +140,7 @@ def test_killed_members_go_on_to_the_same_bits(tmp_path):
   process = start(workdir, *flags, spec=spec)
   wait_for(lambda: on_the_way(workdir))
   process.send_signal(signal.SIGKILL)
-  process.communicate(timeout=60)
+  process.communicate(timeout=1200)
   wait_for(lambda: not any(runs.is_locked(path.parent) for path in workdir.glob("*/.lock")))
   code, _, err = sweep(workdir, *flags, spec=spec)
   assert code == 0, err
@@ -165,7 +165,7 @@ def test_members_whose_worker_is_killed_go_on_alone(tmp_path):
   wait_for(lambda: on_the_way(workdir))
   victim = next(path for path in workdir.glob("*/.lock") if runs.is_locked(path.parent))
   os.kill(int(victim.read_text().split()[1]), signal.SIGKILL)
-  out, err = process.communicate(timeout=300)
+  out, err = process.communicate(timeout=1200)
   assert process.returncode == 0, err
   assert "going on alone" in err
   assert "4 done, 0 failed, 0 left" in out

@@ -44,13 +44,13 @@ def interrupted(workdir: Path, number: int, after: str, words: list[str] = DIGIT
     command(workdir, words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
     env=environment(),
   )  # fmt: skip
-  deadline = time.monotonic() + 120
+  deadline = time.monotonic() + 1200
   while not list((workdir / "checkpoints").glob(after)):
     assert process.poll() is None, "the run ended before it could be interrupted"
     assert time.monotonic() < deadline
     time.sleep(0.002)
   process.send_signal(number)
-  return process.wait(timeout=60)
+  return process.wait(timeout=1200)
 
 
 def rows(workdir: Path) -> list[dict]:

@@ -1,21 +1,21 @@
-"""What the sentences about nets count, from traced nets; nothing here is a number of a paper."""
+"""What the sentences about nets count, from traced nets; nothing here is a number of a paper.
+
+JAX is imported where something is counted, so that the sentences can be read without it.
+"""
 
 import functools
 import math
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
-from jax import lax
+from jaxnets import nets
 
-from jaxnets import cost, nets
-from jaxnets.cost.field import find_fields
-from jaxnets.cost.layers import Layer
-from jaxnets.cost.net import count_net, shapes_of
-from jaxnets.cost.operation import PRODUCTS
+if TYPE_CHECKING:
+  from jaxnets.cost import Cost
+  from jaxnets.cost.layers import Layer
 
 
 @functools.cache
-def counted(name: str, image_size: int = 0, train: bool = False, **fields) -> cost.Cost:
+def counted(name: str, image_size: int = 0, train: bool = False, **fields) -> "Cost":
   """Cost of a net on one image, of its own size where `image_size` is 0; traced once.
 
   Args:
@@ -24,6 +24,8 @@ def counted(name: str, image_size: int = 0, train: bool = False, **fields) -> co
     train: whether the pass is one in training.
     **fields: axes that are not the net's own; values that can be hashed.
   """
+  from jaxnets.cost.net import count_net
+
   side = image_size or nets.variant(name).image_size
   return count_net(nets.build(name, **fields), _shapes(name, side, **fields), side, train=train)
 
@@ -31,6 +33,8 @@ def counted(name: str, image_size: int = 0, train: bool = False, **fields) -> co
 @functools.cache
 def _shapes(name: str, side: int, **fields):
   """Of parameters and statistics."""
+  from jaxnets.cost.net import shapes_of
+
   return shapes_of(nets.build(name, **fields), side)
 
 
@@ -44,7 +48,7 @@ def macs(name: str, **fields) -> int:
   return counted(name, **fields).macs
 
 
-def layers(name: str, op: str = "", inside: str = "", **fields) -> list[Layer]:
+def layers(name: str, op: str = "", inside: str = "", **fields) -> list["Layer"]:
   """Layers of a kind, such as "conv" or "conv 3x3", in a module, such as "inception3a"."""
   return [
     layer
@@ -82,6 +86,8 @@ def channels_of(name: str, module: str, branches: tuple[str, ...]) -> int:
 
 def depth(name: str, **fields) -> int:
   """Convolutions and matrix products on the longest way from the image to the logits."""
+  from jaxnets.cost.operation import PRODUCTS
+
   program = counted(name, **fields).program
   lengths: dict[int, int] = {}
   for operation in program.operations:
@@ -105,6 +111,13 @@ def dropouts(name: str) -> int:
 @functools.cache
 def stack(*kernels: int) -> tuple[int, int]:
   """Convolutions of such sides in a row: pixels that an output sees, weights / channels^2."""
+  import jax
+  import jax.numpy as jnp
+  from jax import lax
+
+  from jaxnets import cost
+  from jaxnets.cost.field import find_fields
+
   channels, side = 4, sum(kernels)
   image = jax.ShapeDtypeStruct((1, side, side, channels), jnp.float32)
   weights = {

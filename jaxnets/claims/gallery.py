@@ -5,14 +5,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jaxnets.claims import said
+from jaxnets.claims import said, static
+from jaxnets.claims.claim import Row
 from jaxnets.claims.judge import Verdict
 from jaxnets.claims.study import Claim, Size
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
 from jaxnets.report import gallery, words
 from jaxnets.report.figures.contrast import Forest, Interval, Strip
-from jaxnets.report.gallery import Screen
+from jaxnets.report.gallery import Asides, Screen
 from jaxnets.runs import Run, own_seconds
 
 
@@ -40,8 +41,20 @@ def make(
     folders = sorted(os.path.relpath(path, out) for path in own)
     shown = screen(CLAIMS[name], size, verdict, folders)
     screens.append(shown._replace(notes=[*shown.notes, *alike.get(name, ())]))
-  numbers = [row for name, verdict in judged.verdicts.items() for row in said.rows(name, verdict)]
-  return gallery.make(screens, _facts(size, list(every.values())), numbers, out)
+  numbers = list(said.table(judged, size, workdir))
+  return gallery.make(
+    screens, _facts(size, list(every.values())), numbers, out, asides=_asides(static.rows())
+  )
+
+
+def _asides(rows: Sequence[Row]) -> Asides:
+  """What is told otherwise than it is; of what holds, the number of sentences."""
+  other = [row for row in rows if row.verdict != "holds"]
+  return Asides(
+    [(row.sentence, row.usual, row.found, row.by, row.verdict, row.note) for row in other],
+    f"{len(rows) - len(other)} more sentences hold. All of them, counted anew: "
+    "python launch.py claims static",
+  )
 
 
 def _facts(size: Size, runs: Sequence[Run]) -> list[tuple[str, str]]:
@@ -83,6 +96,7 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
     told=(
       ("Source", claim.source),
       ("What it says", claim.says),
+      *([("Told, and wrong", claim.misconception)] if claim.misconception else []),
       ("Tested here", claim.hypothesis),
       ("Expected", claim.expected),
     ),

@@ -1,11 +1,19 @@
 """Verdicts on trained claims in words. No JAX here."""
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from jaxnets.claims.judge import Finding, Verdict
-from jaxnets.claims.study import Beyond, Study, Trial
+from jaxnets.claims.judge import Finding, Tried, Verdict
+from jaxnets.claims.study import Beyond, Size, Study, Trial
+from jaxnets.claims.trained import CLAIMS
+from jaxnets.claims.verdicts import Judged
+
+# Of a row of `table`.
+FIELDS = ("claim", "verdict", "contrast", "found", "measure", "unit", "first", "second", "exceeds",
+          "difference", "low", "high", "n", "lost", "why", "runs")  # fmt: skip
 
 
 def finding(one: Finding) -> str:
@@ -51,23 +59,41 @@ def lost(verdict: Verdict) -> list[str]:
   return lines
 
 
-def rows(name: str, verdict: Verdict) -> Iterator[dict[str, Any]]:
-  """The numbers of every contrast; differences of `times` are logarithms."""
-  for one in verdict.findings:
-    contrast, difference = one.contrast, one.difference
-    yield {
-      "claim": name,
-      "verdict": verdict.word,
-      "contrast": contrast.says,
-      "found": one.verdict,
-      "measure": contrast.measure.name,
-      "unit": contrast.measure.unit,
-      "first": contrast.first or "",
-      "second": contrast.second,
-      "exceeds": contrast.exceeds,
-      "difference": difference.mean,
-      "low": difference.low,
-      "high": difference.high,
-      "n": difference.n,
-      "lost": sum(map(len, verdict.lost.values())),
-    }
+def table(judged: Judged, size: Size, workdir: Path) -> Iterator[dict[str, Any]]:
+  """The numbers of every contrast; differences of `times` are logarithms.
+
+  A claim that a size cannot decide has one row, that says why. `runs` are folders, as from workdir.
+  """
+  for name, verdict in judged.verdicts.items():
+    study = CLAIMS[name].study(size)
+    if isinstance(study, Beyond):
+      yield dict.fromkeys(FIELDS, "") | {
+        "claim": name, "verdict": verdict.word, "found": verdict.word, "n": 0, "lost": 0,
+        "why": study.why,
+      }  # fmt: skip
+    for one in verdict.findings:
+      yield _row(name, verdict, one, _folders(verdict, one, judged.runs[name], workdir))
+
+
+def _row(name: str, verdict: Verdict, one: Finding, folders: Sequence[str]) -> dict[str, Any]:
+  contrast, difference = one.contrast, one.difference
+  values = (
+    name, verdict.word, contrast.says, one.verdict, contrast.measure.name, contrast.measure.unit,
+    contrast.first or "", contrast.second, contrast.exceeds, difference.mean, difference.low,
+    difference.high, difference.n, sum(map(len, verdict.lost.values())), one.why,
+    "; ".join(folders),
+  )  # fmt: skip
+  return dict(zip(FIELDS, values, strict=True))
+
+
+def _folders(
+  verdict: Verdict, one: Finding, arms: Mapping[str, Tried], workdir: Path
+) -> Sequence[str]:
+  """The runs that are compared; of an arm for which something is chosen, those of that."""
+  found = []
+  for arm in filter(None, (one.contrast.first, one.contrast.second)):
+    tried = arms.get(arm, [])
+    if arm in verdict.chosen:
+      tried = [tried[verdict.chosen[arm]]]
+    found += [os.path.relpath(run.folder, workdir) for own in tried for run in own.values()]
+  return found

@@ -75,6 +75,7 @@ class Claim(NamedTuple):
   hypothesis: str  # what is tested
   expected: str  # effect in the literature
   study: Callable[[Size], Study | Trial | Beyond]
+  misconception: str = ""  # what else is told and is wrong, and what stands against it
 
 
 def recipe_of(study: Study | Trial) -> str:

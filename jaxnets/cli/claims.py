@@ -1,12 +1,12 @@
 """What is told about these nets, checked.
 
-    python launch.py claims static                          # what arithmetic decides
+    python launch.py claims static                          # what arithmetic and tables decide
     python launch.py claims list                            # what training decides
     python launch.py claims run [ID ...] --size=cpu --workdir=runs/claims
     python launch.py claims report runs/claims [DIR ...]    # the verdicts
 
-static: sentences with the number that they are told with, ours from traced nets, the verdict and
-its source. Exit code 1 when ours are not those of the verdict.
+static: sentences with the number that they are told with, ours from traced nets or what the
+papers print, the verdict and its source. Exit code 1 when ours are not those of the verdict.
 
 run: trains what is missing for the named claims, or for all. cpu is the embedded digits, laptop a
 minute of CIFAR-10 a run, gpu CIFAR-10 by the paper's recipe, pod ImageNet. The same command again
@@ -74,16 +74,16 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
 
 
 def _static(values: flags.FlagValues, names: list[str]) -> int:
-  """Prints one row per sentence that arithmetic decides."""
+  """Prints one row per sentence that arithmetic, or a table of a paper, decides."""
   del names
+  from jaxnets.claims import static
   from jaxnets.claims.claim import changed, check
-  from jaxnets.claims.static import CLAIMS
 
   with memory.uncollected():
-    rows = [check(claim) for claim in CLAIMS]
+    rows = static.rows(check)
   if values.format == "text":
     parts = (
-      (row.sentence, {"told": row.usual, "counted": row.ours,
+      (row.sentence, {"told": row.usual, row.by: row.found,
                       "verdict": f"{row.verdict}. {row.note}"})
       for row in rows
     )  # fmt: skip
@@ -104,13 +104,15 @@ def _list(values: flags.FlagValues, names: list[str]) -> int:
 
   if values.format == "text":
     parts = (
-      (f"{one.id}  {one.sentence}", {"source": one.source, "says": one.says,
-                                     "tested": one.hypothesis, "expected": one.expected})
+      (f"{one.id}  {one.sentence}",
+       {"source": one.source, "says": one.says}
+       | ({"wrong": one.misconception} if one.misconception else {})
+       | {"tested": one.hypothesis, "expected": one.expected})
       for one in CLAIMS.values()
     )  # fmt: skip
     print("\n".join(_text(parts)))
     return 0
-  fields = ("id", "sentence", "source", "says", "hypothesis", "expected")
+  fields = ("id", "sentence", "source", "says", "misconception", "hypothesis", "expected")
   table.show([{f: getattr(one, f) for f in fields} for one in CLAIMS.values()], values.format)
   return 0
 
@@ -246,7 +248,7 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
   judged = verdicts.read(workdirs[0], values.size, seeds)
   if values.format != "text":
-    rows = [row for name, one in judged.verdicts.items() for row in said.rows(name, one)]
+    rows = list(said.table(judged, values.size, workdirs[0]))
     table.show(rows, values.format)
     return 0
   alike: dict[str, list[str]] = {}

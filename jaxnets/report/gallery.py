@@ -37,8 +37,19 @@ class Screen(NamedTuple):
   folders: Sequence[str]  # of its runs, as links from the page
 
 
+class Asides(NamedTuple):
+  """What the page says below the screens, of sentences that no run decides."""
+
+  rows: Sequence[tuple[str, str, str, str, str, str]]  # sentence, told, found, by, verdict, source
+  rest: str  # of those that are not shown
+
+
 def make(
-  screens: Sequence[Screen], facts: Sequence[tuple[str, str]], numbers: Sequence[Any], out: Path
+  screens: Sequence[Screen],
+  facts: Sequence[tuple[str, str]],
+  numbers: Sequence[Any],
+  out: Path,
+  asides: Asides,
 ) -> Path:
   """Writes the gallery into the folder `out`; what an earlier one wrote there goes.
 
@@ -47,6 +58,7 @@ def make(
     facts: of all of them: runs, hardware, ...
     numbers: rows of every contrast, for gallery.json.
     out: the folder.
+    asides: sentences that no run decides.
 
   Returns:
     The page.
@@ -60,7 +72,9 @@ def make(
     files |= {f"figures/{name}": data for name, data in own.items()}
     text = f"{screen.id}: {'; '.join(said for _, said in screen.findings)}"
     drawn[screen.id] = Markup(saving.inline(own, screen.id, text))
-  html = page.template("gallery.html.j2").render(screens=screens, facts=facts, drawn=drawn)
+  html = page.template("gallery.html.j2").render(
+    screens=screens, facts=facts, drawn=drawn, asides=asides
+  )
   files[place.PAGE] = html.encode()
   files["gallery.json"] = (json.dumps(list(numbers), indent=1, allow_nan=False) + "\n").encode()
   return place.write(out, files)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxnets.claims import gallery, judge
+from jaxnets.claims import gallery, judge, said, static
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
 from tests.claims.test_trained import arm
@@ -44,6 +44,8 @@ def test_the_page_says_what_the_runs_say(tmp_path):
   assert "<script" not in text
   assert "The laptop agrees" in text
   assert text.count("<svg") == 1
+  assert numbers[0]["runs"].count("; ") == 9
+  assert "these nets have batch norm, and their gradients reach the first layers" in text
   folders = re.findall(r'href="([^"]+)/summary.json"', text)
   assert len(folders) == 10
   assert all(Path(folder).parts[0] == ".." for folder in folders)
@@ -59,6 +61,24 @@ def test_a_measure_that_no_contrast_names_is_shown_too(tmp_path):
   assert [strip.name for strip in shown.strips] == ["test error", "break-even"]
   page = gallery.make("cpu", Judged({"C15": verdict}, {"C15": {}}), {}, tmp_path, tmp_path / "out")
   assert page.read_text().count("<svg") == 1
+
+
+def test_the_page_shows_what_is_told_otherwise_than_it_is(tmp_path):
+  text = made(tmp_path / "gallery")[0].read_text()
+  other = [row for row in static.rows() if row.verdict != "holds"]
+  below = text[text.index('id="told"') :]
+  assert below.count("<tr><td") == len(other) > 10
+  assert "In AlexNet dropout follows every fully connected layer" in below
+  assert "counted: 2 of 3" in below
+  assert "single nets: 7.0 % of VGG, 7.9 % of GoogLeNet" in below
+  assert f"{len(static.rows()) - len(other)} more sentences hold" in below
+
+
+def test_a_claim_that_a_size_cannot_decide_has_a_row_that_says_why(tmp_path):
+  judged = Judged({"C19": judge.weigh((), {})}, {"C19": {}})
+  (row,) = said.table(judged, "cpu", tmp_path)
+  assert (row["claim"], row["verdict"], row["n"]) == ("C19", "underpowered", 0)
+  assert "1,202 layers" in row["why"]
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -31,7 +32,7 @@ COUNTED = {
 
 @pytest.fixture(scope="module")
 def rows():
-  return [check(claim) for claim in static.CLAIMS]
+  return static.rows(check)
 
 
 def test_no_verdict_rests_on_other_numbers_than_ours(rows):
@@ -39,8 +40,9 @@ def test_no_verdict_rests_on_other_numbers_than_ours(rows):
   assert {row.verdict for row in rows} == {
     "holds", "imprecise", "wrong", "not found in the paper",
   }  # fmt: skip
-  assert all(row.sentence and row.usual and row.ours and row.note for row in rows)
+  assert all(row.sentence and row.usual and row.found and row.note for row in rows)
   assert len({row.sentence for row in rows}) == len(rows)
+  assert rows == static.rows()  # what a page says without counting is what counting gives
 
 
 @pytest.mark.parametrize("beginning", COUNTED)
@@ -51,7 +53,7 @@ def test_the_numbers_are_those_of_the_papers(beginning):
 
 
 def test_the_famous_shares_are_said(rows):
-  said = " ".join(row.ours for row in rows)
+  said = " ".join(row.found for row in rows)
   for share in (
     "96.17%",
     "95.96%",
@@ -64,6 +66,22 @@ def test_the_famous_shares_are_said(rows):
     "8.71",
   ):
     assert share in said
+
+
+# The beginning of a sentence -> errors in percent, as the tables of the papers print them.
+PRINTED = {
+  "VGG's top-5": (8.0, 7.5, 7.1, 7.0, 7.3),
+  "GoogLeNet's top-5": (10.07, 9.15, 7.89, 6.67),
+  "ResNet-152's top-5": (5.71, 4.49, 3.57),
+}
+
+
+@pytest.mark.parametrize("beginning", PRINTED)
+def test_accuracies_are_what_the_printed_errors_leave(beginning):
+  (quoted,) = [row for row in static.rows() if row.sentence.startswith(beginning)]
+  assert quoted.by == "printed"
+  found = [float(number) for number in re.findall(r"(\d+\.\d+) %", quoted.found)]
+  assert found == [round(100 - error, 2) for error in PRINTED[beginning]]
 
 
 def test_numbers_that_a_verdict_does_not_rest_on_end_the_command_with_1(monkeypatch, capsys):

@@ -175,6 +175,7 @@ CLAIMS = (
     "sigmoid more than tanh.",
     "6 times on CIFAR-10; the effect varies with the net",
     _activations,
+    '"Several times faster than the sigmoid": the figure compares with tanh.',
   ),
   Claim(
     "C5",
@@ -187,6 +188,8 @@ CLAIMS = (
     "masks is as good as weight scaling within 0.3 points.",
     "0.5 to 2 points on CIFAR-10 with small ConvNets",
     _dropout,
+    '"Dropout follows every fully connected layer": it follows the first two of three, here too; '
+    "behind the last it would drop logits.",
   ),
   Claim(
     "C6",

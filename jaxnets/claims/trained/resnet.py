@@ -205,6 +205,8 @@ CLAIMS = (
     "reproduction; the paper has figure 6); ImageNet, 18 "
     "to 34 layers: +0.60 points of validation error (table 2)",
     _degradation,
+    '"Deep plain nets train badly because their gradients vanish": these nets have batch norm, and '
+    "their gradients reach the first layers, as measured below.",
   ),
   Claim(
     "C16",

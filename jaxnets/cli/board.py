@@ -4,7 +4,8 @@
       [--cost=macs,latency] [--data=cifar10] [--out=runs/board]
 
 Runs that differ in nothing but the seed are a row; hand-made features, MLPs and ConvNets stand
-together, by error. A row is dominated in a cost where another has no more error and costs no more.
+together, by error; of a folder of claims run its pipelines, too. A row is dominated in a cost where
+another has no more error and costs no more.
 In the form text a page with a figure for each cost is written too: index.html, board.json,
 board.csv. The same runs give the same bytes.
 """
@@ -34,10 +35,13 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> int:
   """Prints a row for each group of runs, and writes the page."""
+  from jaxnets.claims import ledger
   from jaxnets.report import board, board_table
-  from jaxnets.sweep import aggregate
+  from jaxnets.sweep import aggregate, folder
 
   paths = reading.folders(values, arguments, "board")
+  inside = [path / ledger.PIPELINES for path in paths]  # beside the nets that claims run trained
+  paths += [path for path in inside if folder.is_sweep(path) and path not in paths]
   found = board.gather(aggregate.read(paths), values.metric, data=values.data, costs=values.cost)
   if values.format in ("json", "csv"):
     rows = board_table.numbers(found)

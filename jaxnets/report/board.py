@@ -204,7 +204,8 @@ def _row(one: Group, name: str, metric: str, sign: int) -> Row:
   runs = [run for run in one.runs if run.summary]
   protocols = sorted({run.summary["metrics"].get("protocol", "not said") for run in runs})
   hardware = sorted({hardware_of(run) for run in runs})
-  hosts = sorted({str(run.record.get("host", "")) for run in runs})
+  # Where a record does not name its host, what else lies in its folder was measured on the same.
+  hosts = sorted({str(run.record.get("host") or run.folder.parent) for run in runs})
   return Row(
     name, kind_of(runs[0]), errors, statistics.summarise(errors.values()), " / ".join(protocols),
     {cost: mean(map(read, runs)) for cost, read in READ.items()},

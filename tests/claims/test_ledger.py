@@ -11,7 +11,7 @@ from jaxnets.claims.measures import TEST_ERROR
 from jaxnets.claims.study import Arm, Contrast, Study, Trial, recipe_of
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.errors import ConfigError
-from jaxnets.sweep import grid
+from jaxnets.sweep import folder, grid
 
 ROOT = Path(__file__).parents[2]
 WORSE = Contrast("b is worse than a", "a", "b", TEST_ERROR)
@@ -179,3 +179,11 @@ def test_the_records_of_the_laptop_are_read():
   found = verdicts.read(records, "laptop").verdicts
   assert {name: one.word for name, one in found.items() if one.word == "unfinished"} == {}
   assert len(found) == 8
+  declared = ledger.read(records, "laptop").values()
+  used = {cell for one in declared for tried in one.arms.values() for choice in tried
+          for cell in choice.cells.values()}  # fmt: skip
+  assert used == {row["hash"] for row in folder.read(records).cells} | {
+    row["hash"] for row in folder.read(records / ledger.PIPELINES).cells
+  }
+  kept = {path.parent.name for path in records.glob("*/run.json")}
+  assert kept == {row["folder"] for row in folder.read(records).cells}

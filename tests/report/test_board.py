@@ -155,6 +155,24 @@ def test_what_was_measured_elsewhere_dominates_nothing_there(tmp_path, capsys):
   assert "2 places" in capsys.readouterr().out
 
 
+def test_records_that_name_no_host_are_compared_within_their_folder_only(tmp_path, capsys):
+  for folder, error in (("a", 0.2), ("b", 0.1)):
+    for size, latency in ((9, 2e-4), (8, 1e-4)):
+      plant_net(tmp_path / folder, f"mlp{size}", (error, error + 0.01), params=size * 1000,
+                latency=latency, net={"hidden": size}, record={"host": None},
+                fields={"net.hidden": size, "train.steps": 1 + ord(folder)})  # fmt: skip
+  rows = rows_of(capsys, str(tmp_path / "a"), str(tmp_path / "b"), "--cost=latency")
+  assert [row["dominated"] for row in rows] == [[], ["latency"], [], ["latency"]]
+
+
+def test_nets_and_pipelines_of_the_claims_of_a_folder_stand_together(capsys):
+  rows = rows_of(capsys, "docs/records/claims/laptop")
+  kinds = [row["kind"] for row in rows]
+  assert kinds.count("hand-made") == 7
+  assert kinds.count("ConvNet") == len(rows) - 7 > 20
+  assert {row["n"] for row in rows} == {3, 5}
+
+
 def test_an_old_folder_has_empty_cells_for_what_it_never_measured(tmp_path, capsys):
   plant_net(tmp_path, "resnet", (0.02, 0.03))
   row = rows_of(capsys, str(tmp_path))[0]

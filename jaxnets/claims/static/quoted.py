@@ -15,7 +15,7 @@ QUOTED = (
   Quoted(
     "All of these nets report their accuracy on the 1.2 million images of ImageNet",
     "1.2 million",
-    "1,281,167 images to train on, 50,000 to validate, 100,000 to test; accuracy is of these",
+    "1,281,167 images to train on; accuracy is of 50,000 others to validate, or 100,000 to test",
     "wrong",
     "Russakovsky et al. 2015 (1409.0575), table 2, ILSVRC-2012; the first table of "
     f"{ALEXNET} is of the test images of ILSVRC-2010",

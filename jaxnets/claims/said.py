@@ -34,7 +34,9 @@ def notes(study: Study | Trial | Beyond, verdict: Verdict) -> list[str]:
   """What has to be known beside the findings."""
   if isinstance(study, Beyond):
     return [f"not decided at this size: {study.why}"]
-  return [*([study.note] if study.note else []), *tuned(study, verdict), *lost(verdict)]
+  bound = isinstance(study, Study) and study.cannot_refute
+  bounds = [f"this size cannot refute the sentence: {bound}"] if bound else []
+  return [*([study.note] if study.note else []), *bounds, *tuned(study, verdict), *lost(verdict)]
 
 
 def tuned(study: Study | Trial, verdict: Verdict) -> list[str]:

@@ -42,6 +42,8 @@ class Study(NamedTuple):
   note: str = ""  # what this size cannot show
   # What is tried counts by its least mean in this; by mean validation accuracy when None.
   tuned_by: Measure | None = None
+  # Why runs of this size that stand against the sentence cannot refute it: they decide nothing.
+  cannot_refute: str = ""
 
 
 # By the name of a measure, by arm.

@@ -43,7 +43,10 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
       judged.verdicts[name] = _of_trial(study, found, seeds)
     elif isinstance(found, Declared) and isinstance(study, Study):
       judged.runs[name] = ledger.runs_of(workdir, found.arms, seeds)
-      judged.verdicts[name] = judge(study.contrasts, judged.runs[name], study.tuned_by)
+      verdict = judge(study.contrasts, judged.runs[name], study.tuned_by)
+      if verdict.word == "refuted" and study.cannot_refute:
+        verdict = verdict._replace(word="underpowered")
+      judged.verdicts[name] = verdict
   return judged
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from jaxnets.claims import judge, ledger, verdicts
+from jaxnets.claims import judge, ledger, said, verdicts
 from jaxnets.claims.measures import TEST_ERROR
 from jaxnets.claims.study import Arm, Contrast, Study, Trial, recipe_of
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.errors import ConfigError
+from jaxnets.runs import write_json
 from jaxnets.sweep import folder, grid
 
 ROOT = Path(__file__).parents[2]
@@ -172,6 +173,37 @@ def test_the_recipe_of_a_study_follows_what_is_run_and_not_what_is_concluded():
     for one in ({"net.kernel": 5}, {"net.kernel": 7, "optim.lr": 0.2}, {"net.kernel": 7} | wider)
   ]
   assert len({recipe_of(one) for one in (study, *changed)}) == 4
+
+
+def test_where_a_size_cannot_refute_what_stands_against_the_sentence_decides_nothing(
+  tmp_path, monkeypatch
+):
+  claim, study = CLAIMS["C15"], CLAIMS["C15"].study("cpu")
+  assert isinstance(study, Study)
+  shallow, deep = "plain-20", "plain-56"
+  bound = study._replace(contrasts=(WORSE._replace(first=shallow, second=deep),))
+  names = {arm: {seed: f"{arm}-{seed}" for seed in range(3)} for arm in study.arms}
+  for arm, own in names.items():
+    for seed, name in own.items():
+      error = (0.3 if arm == shallow else 0.1) + seed / (100 if arm == shallow else 90)
+      done = {"state": "done", "metrics": {"test_top1": 1 - error}, "step": 1}
+      (tmp_path / name).mkdir()
+      write_json(tmp_path / name / "summary.json", done)
+      write_json(tmp_path / name / "run.json", {"schema": 1, "state": "done"})
+      write_json(tmp_path / name / "config.json", {"seed": seed})
+  arms = {arm: [ledger.Choice("", own)] for arm, own in names.items()}
+  words = []
+  for reason in ("", "digits are easy"):
+    tried = bound._replace(cannot_refute=reason)
+    monkeypatch.setitem(CLAIMS, "C15", claim._replace(study=lambda size, tried=tried: tried))
+    ledger.write(tmp_path, "cpu", {"C15": ledger.Declared(recipe_of(tried), arms)})
+    verdict = verdicts.read(tmp_path, "cpu").verdicts["C15"]
+    assert [one.verdict for one in verdict.findings] == ["refuted"]
+    words.append((verdict.word, said.notes(tried, verdict)[1:]))
+  assert words == [
+    ("refuted", []),
+    ("underpowered", ["this size cannot refute the sentence: digits are easy"]),
+  ]
 
 
 def test_the_records_of_the_laptop_are_read():

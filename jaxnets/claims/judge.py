@@ -110,8 +110,9 @@ def weigh(
   findings = []
   for one in contrasts:
     known = values.get(one.measure.name, {})
-    second = known.get(one.second, {})
-    first = known.get(one.first, {}) if one.first else dict.fromkeys(second, 0.0)
+    first, second = (known.get(arm, {}) if arm else {} for arm in (one.first, one.second))
+    first = first if one.first else dict.fromkeys(second, 0.0)
+    second = second if one.second else dict.fromkeys(first, 0.0)
     difference = statistics.paired(first, second, level)
     finding = decide(one, difference)
     for arm in filter(None, (one.second, one.first)):

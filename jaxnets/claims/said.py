@@ -81,7 +81,7 @@ def _row(name: str, verdict: Verdict, one: Finding, folders: Sequence[str]) -> d
   contrast, difference = one.contrast, one.difference
   values = (
     name, verdict.word, contrast.says, one.verdict, contrast.measure.name, contrast.measure.unit,
-    contrast.first or "", contrast.second, contrast.exceeds, difference.mean, difference.low,
+    contrast.first or "", contrast.second or "", contrast.exceeds, difference.mean, difference.low,
     difference.high, difference.n, sum(map(len, verdict.lost.values())), one.why,
     "; ".join(folders),
   )  # fmt: skip

@@ -26,8 +26,8 @@ class Contrast(NamedTuple):
   """second - first in a measure, over common seeds, and what it must exceed."""
 
   says: str  # in words
-  first: str | None  # name of an arm; None: the number 0, so that second stands alone
-  second: str  # name of an arm
+  first: str | None  # name of an arm; None: the number 0, so that the other stands alone
+  second: str | None  # likewise
   measure: Measure
   exceeds: float = 0.0  # in the measure's own unit; below 0: no more than so much less
 

@@ -183,6 +183,17 @@ def test_what_never_got_there_refutes_nothing_by_having_ended_early(tmp_path):
   assert judge.judge([sooner._replace(exceeds=-math.log(3))], turned).word == "underpowered"
 
 
+def test_a_number_alone_may_be_limited_on_either_side():
+  far = {"a": arm(0.2, 0.22, 0.21, 0.2)}
+  more, less = Contrast("", None, "a", TEST_ERROR, 10.0), Contrast("", "a", None, TEST_ERROR, -30.0)
+  two = judge.judge([more, less], far)
+  assert two.word == "supported"
+  assert two.findings[1].difference.mean == pytest.approx(-20.75)
+  alone = judge.judge([more], far).findings[0].difference
+  assert two.findings[0].difference.low == alone.low  # one interval
+  assert judge.judge([less._replace(exceeds=-15.0)], far).word == "refuted"
+
+
 def test_counted_numbers_need_no_spread():
   arms = {"a": arm(0.1, 0.1, macs=100), "b": arm(0.1, 0.1, macs=228)}
   half = Contrast("half of them go", "a", "b", MACS, math.log(2))
@@ -251,7 +262,7 @@ def test_every_study_has_configs_that_hold_and_arms_that_its_contrasts_name(name
   named = {arm for one in study.contrasts for arm in (one.first, one.second) if arm}
   assert named == set(study.arms)
   for one in study.contrasts:
-    if one.first:
+    if one.first and one.second:
       first, second = (planned.declared[name].arms[arm] for arm in (one.first, one.second))
       assert not {c for some in first for c in some.cells.values()} & {
         c for some in second for c in some.cells.values()

@@ -69,7 +69,7 @@ def table(judged: Judged, size: Size, workdir: Path) -> Iterator[dict[str, Any]]
   for name, verdict in judged.verdicts.items():
     study = CLAIMS[name].study(size)
     if isinstance(study, Beyond):
-      yield dict.fromkeys(FIELDS, "") | {
+      yield dict.fromkeys(FIELDS) | {
         "claim": name, "verdict": verdict.word, "found": verdict.word, "n": 0, "lost": 0,
         "why": study.why,
       }  # fmt: skip

@@ -6,28 +6,19 @@ model": by this construction a deeper net need not have a higher training error.
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
 
 from jaxnets import nets
 from jaxnets.errors import ConfigError
+from jaxnets.instruments.identities import Moments, Tree, add_layers, add_module, add_unit
 from jaxnets.nets import Net
 
-Tree = dict[str, Any]
 KEEPING = ("relu", "identity")  # activations f with f(f(x)) = f(x)
-FAMILIES = ("resnet", "vgg", "alexnet", "mlp")
-EPSILON = 1e-5  # of their batch norm
+FAMILIES = ("resnet", "vgg", "alexnet", "googlenet", "mlp")
 FREE = ("depth", "units", "remat", "dropout")  # axes in which the two nets may differ
-
-
-class Moments(NamedTuple):
-  """Of each channel that goes into a new layer, float32 [channels]."""
-
-  mean: jax.Array
-  variance: jax.Array
 
 
 def deepen(
@@ -40,10 +31,11 @@ def deepen(
   the bit, in training too. Any other layer is added as the identity on what a ReLU gives: a kernel
   of ones at the centre, and batch norm whose moments are those of `images` there and whose scale
   and bias undo them. With batch norm that is the identity up to rounding; in training, as far as a
-  batch has the moments of `images`.
+  batch has the moments of `images`. In an Inception module each branch hands on its own channels;
+  new auxiliary heads have their own start.
 
   Args:
-    net: trained: a residual or plain net, VGG, AlexNet or MLP.
+    net: trained: a residual or plain net, VGG, AlexNet, GoogLeNet without pooling branches, MLP.
     deeper: the same but for its depth or units.
     params, stats: of `net`.
     images: [batch, height, width, channels] as in training.
@@ -71,47 +63,24 @@ def deepen(
       new[path], new_stats[path] = add_unit(deeper, fresh[path]), fresh_stats.get(path, {})
     else:
       check_plain(deeper)
-      given = moments[feeding(path, moments)]
-      new[path], new_stats[path] = add_layers(deeper, path, fresh[path], given)
+      start = (fresh[path], fresh_stats.get(path, {}))
+      new[path], new_stats[path] = add_block(deeper, path, *start, moments)
   return tree_of(new), tree_of({path: one for path, one in new_stats.items() if one})
 
 
-def add_unit(deeper: Net, unit: Tree) -> Tree:
-  """A residual unit that adds zero: its last scale is zero, or what has no norm behind it."""
-  last = max(name for name in unit if name.startswith("conv"))
-  norm = last.replace("conv", "norm")
-  if deeper.fields["preactivation"] or norm not in unit:
-    return unit | {last: jax.tree.map(jnp.zeros_like, unit[last])}
-  return unit | {norm: unit[norm] | {"scale": jnp.zeros_like(unit[norm]["scale"])}}
-
-
-def add_layers(deeper: Net, path: str, block: Tree, moments: Moments) -> tuple[Tree, Tree]:
-  """Layers, or one part of a layer, as the identity: (params, stats)."""
-  if "kernel" in block:
-    kernel = dirac(deeper, path, block["kernel"])
-    zeros = {name: jnp.zeros_like(x) for name, x in block.items() if name != "kernel"}
-    return {"kernel": kernel, **zeros}, {}
-  if "scale" in block:
-    scale = jnp.sqrt(moments.variance + EPSILON)
-    return {"scale": scale, "bias": moments.mean}, moments._asdict()
-  params, stats = {}, {}
-  for name, inner in block.items():
-    params[name], its = add_layers(deeper, f"{path}/{name}", inner, moments)
-    stats |= {name: its} if its else {}
-  return params, stats
-
-
-def dirac(deeper: Net, path: str, kernel: jax.Array) -> jax.Array:
-  """The kernel [..., in / groups, out] that gives each channel as it is."""
-  *window, inner, out = kernel.shape
-  groups = out // inner
-  if groups * inner != out or groups not in (1, deeper.fields.get("groups", 1)):
-    raise ConfigError(
-      f"{path} of {deeper.name} has a kernel of {inner} to {out} channels, which cannot be the "
-      "identity\nUse a net whose new layers keep the number of channels"
-    )
-  centre = tuple((side - 1) // 2 for side in window)
-  return jnp.zeros_like(kernel).at[centre].set(jnp.tile(jnp.eye(inner), groups))
+def add_block(
+  deeper: Net, path: str, block: Tree, stats: Tree, moments: Mapping[str, Moments]
+) -> tuple[Tree, Tree]:
+  """A block that is not of a residual net as the identity: (params, stats)."""
+  if path.endswith("_head"):
+    return block, stats  # hears the loss, and tells it: logits do not pass here
+  if path.startswith("inception"):
+    stage = path[: len("inception3")]
+    last = [at.rpartition("/")[0] for at in moments if at.startswith(stage)][-1]
+    given = [moments[f"{last}/{name}"] for name in deeper.fields["branches"]]
+    channels = Moments(*map(jnp.concatenate, zip(*given, strict=True)))
+    return add_module(deeper, path, block, stats, channels)
+  return add_layers(deeper, path, block, moments[feeding(path, moments)])
 
 
 def moments_by_layer(net: Net, params: Tree, stats: Tree, images: jax.Array) -> Tree:
@@ -127,7 +96,7 @@ def moments_by_layer(net: Net, params: Tree, stats: Tree, images: jax.Array) -> 
   return jax.jit(look)(params, stats, images)
 
 
-def feeding(path: str, layers: Iterable[str]) -> str:
+def feeding(path: str, layers: Mapping[str, Moments]) -> str:
   """The layer of the given net whose output goes into the new block."""
   stage, _, own = path.rpartition("/")
   if stage:
@@ -211,6 +180,11 @@ def check_plain(deeper: Net) -> None:
     raise ConfigError(
       "net.shared (=False) has weights of its own at each place, which are not made the identity "
       "here\nUse net.shared=True"
+    )
+  if "pool" in fields.get("branches", ()):
+    raise ConfigError(
+      "net.branches has pool, which gives the largest of nine places and no module what it gets\n"
+      "Use net.branches=1x1,3x3,5x5"
     )
   if fields.get("preactivation"):
     raise ConfigError(

@@ -13,6 +13,9 @@ from tests.instruments.nets import drawn
 KEY = jax.random.key(7)
 SMALL = {"width": 0.25, "units": (1, 1, 1)}
 VGG = {"stem": "small", "width": 0.0625, "hidden": 16}
+MODULES = {"stem": "small", "width": 0.125, "units": (2, 1, 1), "branches": ("1x1", "3x3", "5x5")}
+NAIVE = MODULES | {"reduction": False}
+WIDE = MODULES | {"bottleneck": 8.0}  # wider than what they feed: no reduction
 
 
 def trained(name, side=8, **fields):
@@ -61,6 +64,8 @@ def test_a_deeper_residual_net_has_the_same_logits_to_the_bit(fields):
     ("vgg11_bn", VGG, "vgg19_bn", {}, 16),
     ("vgg11_lrn", VGG, "vgg11_lrn", {"units": (2, 1, 2, 3, 2)}, 8),
     ("alexnet", {"stem": "small", "width": 0.0625, "hidden": 64}, "alexnet", {"depth": 10}, 16),
+    ("googlenet", NAIVE, "googlenet", {"units": (3, 1, 1)}, 8),
+    ("googlenet_bn", WIDE, "googlenet_bn", {"units": (4, 1, 1)}, 8),
     ("mlp", {"depth": 3, "hidden": 8, "norm": "batch"}, "mlp", {"depth": 6}, 4),
   ],
 )
@@ -120,6 +125,11 @@ def test_published_depths_continue_each_other(shallow, deep):
     ("mlp", {"depth": 3, "hidden": 4}, "mlp", {"depth": 4, "hidden": 5}, "net.hidden must be"),
     ("mlp", {"depth": 3, "hidden": 4, "activation": "tanh"}, "mlp", {"depth": 4}, "on .=tanh"),
     ("mlp", {"depth": 3, "hidden": 4, "norm": "group"}, "mlp", {"depth": 4}, "norm .=group"),
+    ("googlenet", MODULES, "googlenet", {"units": (3, 1, 1)}, "inception3c/3x3_reduce .* narrower"),
+    ("googlenet", NAIVE | {"units": (1, 1, 1)}, "googlenet", {"units": (2, 1, 1)},
+     "inception3b of googlenet makes 52 channels of 28"),
+    ("googlenet", {"stem": "small", "width": 0.125, "units": (2, 1, 1)}, "googlenet",
+     {"units": (3, 1, 1)}, "net.branches has pool"),
     ("mlp", {"depth": 3, "hidden": 4}, "cifar_plain20", {}, "Use two nets of one of the families"),
     ("cifar_resnet20_c", SMALL, "cifar_resnet20_c", {"units": (2, 1, 1)}, "shortcut .=C"),
     ("cifar_plain20", SMALL | {"preactivation": True}, "cifar_plain20", {"units": (2, 1, 1)},

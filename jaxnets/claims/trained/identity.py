@@ -23,6 +23,19 @@ PAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     {"units": (1, 1), "widths": (16, 32), "stem": "small", "hidden": 64, "dropout": 0.0},
     {"units": (2, 2)},
   ),
+  # Modules that can be the identity: each branch hands on its own channels, which pooling does not.
+  "GoogLeNet": (
+    "googlenet_bn",
+    {
+      "units": (1, 1, 2),
+      "width": 0.125,
+      "stem": "small",
+      "branches": ("1x1", "3x3", "5x5"),
+      "reduction": False,
+      "dropout": 0.0,
+    },
+    {"units": (1, 1, 4)},
+  ),
 }
 
 

@@ -47,19 +47,15 @@ def _kernels(size: Size) -> Study:
     contrasts.append(
       Contrast(f"{stack} are better than {one} by half a point", stack, one, TEST_ERROR, 0.5)
     )
-    if size != "laptop":
-      as_many = grid.matched("net.width", params=_stacks(size, count), tolerance=0.03)[0]
-      equal = f"{one}, equal parameters"
-      arms[equal] = Arm({"net.kernel": kernel} | as_many)
-      says = f"and better than {one} of as many parameters"
-      contrasts.append(Contrast(says, stack, equal, TEST_ERROR))
-  note = {
-    "cpu": f"on 8x8 images a 7x7 kernel sees nearly all; {coarse(size)}",
-    "laptop": "at equal width; other sizes have nets of equal parameters, too",
-  }
+    as_many = grid.matched("net.width", params=_stacks(size, count), tolerance=0.03)[0]
+    equal = f"{one}, equal parameters"
+    arms[equal] = Arm({"net.kernel": kernel} | as_many)
+    says = f"and better than {one} of as many parameters"
+    contrasts.append(Contrast(says, stack, equal, TEST_ERROR))
+  note = f"on 8x8 images a 7x7 kernel sees nearly all; {coarse(size)}" if size == "cpu" else ""
   # Five seeds decide it on digits for some seeds, and not for others.
   seeds = 10 if size == "cpu" else 5
-  return Study(_base(size), arms, tuple(contrasts), seeds=seeds, note=note.get(size, ""))
+  return Study(_base(size), arms, tuple(contrasts), seeds=seeds, note=note)
 
 
 def _head(size: Size) -> Study:

@@ -48,8 +48,7 @@ def test_nets_and_pipelines_of_a_claim_run_by_one_command_and_are_judged_togethe
   lines = (
     "import sys; from jaxnets.claims.trained import features\n"
     "from jaxnets.cli import main\n"
-    "features.ON_DIGITS = (('raw', 'logreg'), ('raw', 'forest'))\n"
-    "features.STRENGTHS['forest'] = {'forest.trees': 5, 'forest.leaf': (2,)}\n"
+    "features.RIVALS['cpu'] = (('raw', 'logreg'), ('raw', 'forest'))\n"
     "recipe = features.recipe\n"
     "def short(*given, **axes):\n"
     "  c = recipe(*given, **axes | {'widths': (4, 4)})\n"

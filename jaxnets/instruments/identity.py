@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxnets import nets
 from jaxnets.errors import ConfigError
-from jaxnets.instruments.identities import Moments, Tree, add_layers, add_module, add_unit
+from jaxnets.instruments.identity_layers import Moments, Tree, add_layers, add_module, add_unit
 from jaxnets.nets import Net
 
 KEEPING = ("relu", "identity")  # activations f with f(f(x)) = f(x)
@@ -73,13 +73,16 @@ def add_block(
 ) -> tuple[Tree, Tree]:
   """A block that is not of a residual net as the identity: (params, stats)."""
   if path.endswith("_head"):
-    return block, stats  # hears the loss, and tells it: logits do not pass here
+    return block, stats  # an auxiliary head has its own loss: logits do not pass it
   if path.startswith("inception"):
     stage = path[: len("inception3")]
     last = [at.rpartition("/")[0] for at in moments if at.startswith(stage)][-1]
-    given = [moments[f"{last}/{name}"] for name in deeper.fields["branches"]]
-    channels = Moments(*map(jnp.concatenate, zip(*given, strict=True)))
-    return add_module(deeper, path, block, stats, channels)
+    # In the order of concatenation, whatever that of net.branches.
+    branches = {
+      at.rpartition("/")[2]: its for at, its in moments.items()
+      if at.startswith(f"{last}/") and not at.endswith("_reduce")
+    }  # fmt: skip
+    return add_module(deeper, path, block, stats, branches)
   return add_layers(deeper, path, block, moments[feeding(path, moments)])
 
 
@@ -151,6 +154,11 @@ def check_deeper(net: Net, deeper: Net, old: Tree, sources: dict[str, str | None
 def check_shapes(deeper: Net, path: str, got: Tree, wanted: Tree) -> None:
   """Refuses parameters that do not fit in their place."""
   shapes = [jax.tree.map(jnp.shape, tree) for tree in (got, wanted)]
+  if shapes[0] != shapes[1] and path.endswith("_head"):
+    raise ConfigError(
+      f"{path} of {deeper.name} follows a module of more channels than it was trained behind\n"
+      "Use as many modules in stage 4, or net.aux=False in both nets"
+    )
   if shapes[0] != shapes[1]:
     raise ConfigError(f"{path} of {deeper.name} has {shapes[1]}, but {shapes[0]} are to be copied")
 

@@ -15,6 +15,13 @@ SMALL = {"width": 0.25, "units": (1, 1, 1)}
 VGG = {"stem": "small", "width": 0.0625, "hidden": 16}
 MODULES = {"stem": "small", "width": 0.125, "units": (2, 1, 1), "branches": ("1x1", "3x3", "5x5")}
 NAIVE = MODULES | {"reduction": False}
+# Auxiliary heads, and modules of as many channels in other branches; named in another order.
+HEADS = NAIVE | {
+  "units": (1, 1, 1),
+  "branches": ("5x5", "1x1", "3x3"),
+  "aux": True,
+  "aux_pooling": "adaptive",
+}
 WIDE = MODULES | {"bottleneck": 8.0}  # wider than what they feed: no reduction
 
 
@@ -65,6 +72,7 @@ def test_a_deeper_residual_net_has_the_same_logits_to_the_bit(fields):
     ("vgg11_lrn", VGG, "vgg11_lrn", {"units": (2, 1, 2, 3, 2)}, 8),
     ("alexnet", {"stem": "small", "width": 0.0625, "hidden": 64}, "alexnet", {"depth": 10}, 16),
     ("googlenet", NAIVE, "googlenet", {"units": (3, 1, 1)}, 8),
+    ("googlenet", HEADS, "googlenet", {"units": (1, 3, 1)}, 8),
     ("googlenet_bn", WIDE, "googlenet_bn", {"units": (4, 1, 1)}, 8),
     ("mlp", {"depth": 3, "hidden": 8, "norm": "batch"}, "mlp", {"depth": 6}, 4),
   ],
@@ -88,17 +96,25 @@ def test_in_training_a_new_layer_is_the_identity_on_a_batch_with_the_moments_it_
   assert net[0].fields["units"] == (1, 1, 1)
 
 
-@pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_plain20"])
-def test_new_layers_learn(name):
-  _, (deeper, params, stats), images = deepened(name, SMALL, name, {"units": (1, 1, 2)})
+@pytest.mark.parametrize(
+  ("name", "fields", "more", "learns"),
+  [
+    ("cifar_resnet20", SMALL, {"units": (1, 1, 2)}, ("stage3", "unit2", "norm2", "scale")),
+    ("cifar_plain20", SMALL, {"units": (1, 1, 2)}, ("stage3", "unit2", "conv1", "kernel")),
+    ("googlenet", NAIVE, {"units": (3, 1, 1)}, ("inception3c", "3x3", "kernel")),
+  ],
+)
+def test_new_layers_learn(name, fields, more, learns):
+  _, (deeper, params, stats), images = deepened(name, fields, name, more)
 
   def loss(params):
     # Of one image: after batch norm, sums over a whole batch are the same whatever the kernels.
     return deeper.apply(params, stats, images, train=True, key=KEY).logits[0, 0]
 
-  unit = jax.jit(jax.grad(loss))(params)["stage3"]["unit2"]
-  new = unit["norm2"]["scale"] if name == "cifar_resnet20" else unit["conv1"]["kernel"]
-  assert jnp.abs(new).max() > 1e-6
+  grads = jax.jit(jax.grad(loss))(params)
+  for part in learns:
+    grads = grads[part]
+  assert jnp.abs(grads).max() > 1e-6
 
 
 @pytest.mark.parametrize(
@@ -128,6 +144,8 @@ def test_published_depths_continue_each_other(shallow, deep):
     ("googlenet", MODULES, "googlenet", {"units": (3, 1, 1)}, "inception3c/3x3_reduce .* narrower"),
     ("googlenet", NAIVE | {"units": (1, 1, 1)}, "googlenet", {"units": (2, 1, 1)},
      "inception3b of googlenet makes 52 channels of 28"),
+    ("googlenet", HEADS | {"units": (1, 5, 1)}, "googlenet", {"units": (1, 6, 1)},
+     "aux2_head of googlenet follows a module of more channels"),
     ("googlenet", {"stem": "small", "width": 0.125, "units": (2, 1, 1)}, "googlenet",
      {"units": (3, 1, 1)}, "net.branches has pool"),
     ("mlp", {"depth": 3, "hidden": 4}, "cifar_plain20", {}, "Use two nets of one of the families"),

@@ -6,7 +6,7 @@ from jaxnets.claims.recipes import recipe, seeds
 from jaxnets.claims.study import Arm, Beyond, Claim, Contrast, Overrides, Size, Study
 from jaxnets.config import Config
 
-# Features and classifiers; every combination is tried with its grid of strengths.
+# Features and classifiers.
 PHOTOS = (("raw", "logreg"), ("hog", "logreg"), ("hog", "svm"), ("hog", "forest"),
           ("lbp", "logreg"), ("gist", "logreg"), ("sift", "logreg"),
           ("hog+lbp+colour", "logreg"), ("hog+lbp+gist+sift+colour", "logreg"))  # fmt: skip
@@ -15,13 +15,14 @@ DIGITS = (("raw", "logreg"), ("raw", "svm"), ("raw", "forest"), ("raw", "rbf"), 
 RIVALS: dict[Size, tuple[tuple[str, str], ...]] = {
   "cpu": DIGITS,
   "laptop": PHOTOS,
-  "gpu": (*PHOTOS, ("hog", "rbf")),  # for the better part of an hour
+  "gpu": (*PHOTOS, ("hog", "rbf")),
 }
-# On photos these take minutes to fit: the strength that docs/classical.md finds best, and another.
+# What takes minutes to fit to photos is tried with the best of docs/classical.md, and another.
 DEAR: dict[tuple[str, str], Overrides] = {
   ("raw", "logreg"): {"logreg.c": (0.001, 0.01)},
-  ("hog", "svm"): {"svm.c": (0.0001, 0.001)},
-  ("hog", "forest"): {"forest.leaf": (2,)},
+  ("hog", "svm"): {"svm.c": (0.001, 0.01)},
+  ("hog", "forest"): {"forest.leaf": (1, 2)},
+  ("hog", "rbf"): {"rbf.c": (10.0,), "rbf.gamma": (0.5,)},
 }
 
 
@@ -38,7 +39,7 @@ def _base(size: Size) -> Config:
 
 
 def _pipeline(size: Size, features: str, classifier: str) -> Overrides:
-  """A pipeline with the strengths that are tried: the whole grid of its classifier, or DEAR."""
+  """A pipeline with the strengths that are tried: the classifier's whole grid, but for DEAR."""
   overrides: Overrides = {"pipeline.features": features, "pipeline.classifier": classifier}
   if classifier == "forest":
     overrides |= {"forest.trees": 100}
@@ -65,11 +66,11 @@ def _learned(size: Size) -> Study | Beyond:
   ]  # fmt: skip
   if size != "cpu":
     one = tuple(made for made in pipelines if "+" not in made["pipeline.features"])
-    arms["one of them"] = Arm({}, one, hand_made=True)
+    arms["one kind of feature"] = Arm({}, one, hand_made=True)
     arms["k-means"] = Arm(_pipeline(size, "kmeans", "logreg"), hand_made=True)
     contrasts.append(
-      Contrast("200 patches found by k-means are better than any one of them alone", "k-means",
-               "one of them", TEST_ERROR)
+      Contrast("200 patches found by k-means are better than the best single kind", "k-means",
+               "one kind of feature", TEST_ERROR)
     )  # fmt: skip
   return Study(
     _base(size), arms, tuple(contrasts), seeds=seeds(size),
@@ -88,8 +89,9 @@ CLAIMS = (
     "ensembles of features with Fisher vectors, not one descriptor and an SVM.",
     "The best of these hand-made features and classifiers, chosen on validation images, has at "
     "least 10 points more test error than a small ConvNet of the same training images, which it "
-    "sees cropped and flipped where the recipe says so; on photos patches found by k-means, "
-    "learned without labels, are better than any one kind of hand-made feature.",
+    "sees cropped and flipped where the recipe says so, and than a ResNet-20 by the long recipe; "
+    "on photos patches found by k-means, learned without labels, are better than the best single "
+    "kind of hand-made feature.",
     "CIFAR-10: about 62 % accuracy with HOG, 91 % with a ResNet of 20 layers, 79.6 % with 4,000 "
     "patches found by k-means (200 here)",
     _learned,

@@ -23,8 +23,9 @@ PAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     {"units": (1, 1), "widths": (16, 32), "stem": "small", "hidden": 64, "dropout": 0.0},
     {"units": (2, 2)},
   ),
-  # Modules that can be the identity: each branch hands on its own channels, which pooling does not.
-  "GoogLeNet": (
+  # GoogLeNet's modules as far as they can be the identity: nothing passes pooling as it is, nor
+  # layers that are narrower than what they feed.
+  "Inception": (
     "googlenet_bn",
     {
       "units": (1, 1, 2),
@@ -117,7 +118,9 @@ def _construction(size: Size) -> Trial:
     {"nets": PAIRS, "steps": STEPS, "images": IMAGES, "rate": RATE, "momentum": MOMENTUM},
     (
       *(
-        Contrast(f"identity layers leave a {name} net's logits as they are", name, LIMIT, CHANGE)
+        Contrast(
+          f"identity layers leave the logits of the {name} net as they are", name, LIMIT, CHANGE
+        )
         for name in PAIRS
       ),
       *(
@@ -131,7 +134,8 @@ def _construction(size: Size) -> Trial:
         for name in PAIRS
       ),
     ),
-    note="a start that is as good is given here; He et al. find that solvers do not get to one",
+    note="a start that is as good is given here; He et al. find that solvers do not get to one. "
+    "Inception: GoogLeNet's modules without pooling and reductions, which change what they get",
   )
 
 

@@ -1,5 +1,6 @@
 """Layers that do nothing, and can learn to do something: their parameters and statistics."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -35,7 +36,7 @@ def add_layers(deeper: Net, path: str, block: Tree, moments: Moments) -> tuple[T
     zeros = {name: jnp.zeros_like(x) for name, x in block.items() if name != "kernel"}
     return {"kernel": kernel, **zeros}, {}
   if "scale" in block:
-    return undone(deeper, moments), moments._asdict()
+    return undo(deeper, moments), moments._asdict()
   params, stats = {}, {}
   for name, inner in block.items():
     params[name], its = add_layers(deeper, f"{path}/{name}", inner, moments)
@@ -56,21 +57,33 @@ def dirac(deeper: Net, path: str, kernel: jax.Array) -> jax.Array:
   return jnp.zeros_like(kernel).at[centre].set(jnp.tile(jnp.eye(inner), groups))
 
 
-def undone(deeper: Net, moments: Moments) -> Tree:
-  """Scale and bias with which batch norm of these moments is the identity."""
+def undo(deeper: Net, moments: Moments) -> Tree:
+  """Scale and bias [channels] with which batch norm of these moments is the identity."""
   epsilon = deeper.fields.get("norm_epsilon", EPSILON)
   return {"scale": jnp.sqrt(moments.variance + epsilon), "bias": moments.mean}
 
 
 def add_module(
-  deeper: Net, path: str, block: Tree, stats: Tree, moments: Moments
+  deeper: Net, path: str, block: Tree, stats: Tree, given: Mapping[str, Moments]
 ) -> tuple[Tree, Tree]:
-  """An Inception module as the identity: each branch hands on its own channels: (params, stats).
+  """An Inception module as the identity: each branch passes as many channels as it is wide.
 
   What a reduction has beyond those keeps its own start, and is not listened to yet.
+
+  Args:
+    deeper: the net that it is of.
+    path: where.
+    block, stats: its start.
+    given: of what each branch of the module before gives, in the order of concatenation.
+
+  Returns:
+    params, stats: with those shapes.
+
+  Raises:
+    ConfigError: it gives more or fewer channels than it gets, or reduces them on the way.
   """
-  branches = deeper.fields["branches"]
-  widths = {name: block[name]["kernel"].shape[-1] for name in branches}
+  moments = Moments(*map(jnp.concatenate, zip(*given.values(), strict=True)))
+  widths = {name: block[name]["kernel"].shape[-1] for name in given}
   if sum(widths.values()) != moments.mean.size:
     raise ConfigError(
       f"{path} of {deeper.name} makes {sum(widths.values())} channels of {moments.mean.size}, and "
@@ -79,34 +92,33 @@ def add_module(
   params, found, start = {}, {}, 0
   for name, width in widths.items():
     own = Moments(*(x[start : start + width] for x in moments))
-    names = (f"{name}_reduce", name) if f"{name}_reduce" in block else (name,)
-    for layer, first in zip(names, (start, 0), strict=False):
+    layers = {f"{name}_reduce": start, name: 0} if f"{name}_reduce" in block else {name: start}
+    for layer, first in layers.items():
       if block[layer]["kernel"].shape[-1] < width:
         raise ConfigError(
-          f"{path}/{layer} of {deeper.name} is narrower than the {width} channels to be handed on\n"
+          f"{path}/{layer} of {deeper.name} is narrower than the {width} channels to be passed\n"
           "Use net.reduction=False, or a larger net.bottleneck"
         )
-      params[layer] = handing_on(block[layer], first, width)
+      params[layer] = pass_channels(block[layer], first, width)
       if (norm := f"{layer}_norm") in block:
-        params[norm] = _begun(block[norm], undone(deeper, own))
-        found[norm] = _begun(stats[norm], own._asdict())
+        params[norm] = _replace_first(block[norm], undo(deeper, own))
+        found[norm] = _replace_first(stats[norm], own._asdict())
     start += width
   return params, found
 
 
-def handing_on(layer: Tree, first: int, width: int) -> Tree:
-  """The layer whose first channels are as many of what it gets, from the `first` on."""
-  kernel = layer["kernel"]
-  *window, inner, _ = kernel.shape
+def pass_channels(layer: Tree, start: int, width: int) -> Tree:
+  """A layer whose outputs 0 to width - 1 are its inputs from `start` on; the others stay.
+
+  kernel: [height, width, in, out]; bias, where there is one: [out].
+  """
+  *window, inner, _ = layer["kernel"].shape
   centre = tuple((side - 1) // 2 for side in window)
   zeros = {name: x.at[..., :width].set(0) for name, x in layer.items()}
-  return zeros | {
-    "kernel": zeros["kernel"].at[(*centre, slice(None), slice(width))].set(
-      jnp.eye(inner, width, -first)
-    )
-  }  # fmt: skip
+  passed = zeros["kernel"].at[(*centre, slice(None), slice(width))]
+  return zeros | {"kernel": passed.set(jnp.eye(inner, width, -start))}
 
 
-def _begun(whole: Tree, first: Tree) -> Tree:
-  """Arrays of all channels, those of the first channels replaced."""
-  return {name: x.at[: first[name].size].set(first[name]) for name, x in whole.items()}
+def _replace_first(whole: Tree, part: Tree) -> Tree:
+  """Arrays [channels] whose first ones are those of `part`."""
+  return {name: x.at[: part[name].size].set(part[name]) for name, x in whole.items()}

@@ -35,7 +35,7 @@ PAIRS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
       "reduction": False,
       "dropout": 0.0,
     },
-    {"units": (1, 1, 4)},
+    {"units": (1, 1, 3)},
   ),
 }
 

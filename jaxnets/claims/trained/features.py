@@ -17,8 +17,8 @@ RIVALS: dict[Size, tuple[tuple[str, str], ...]] = {
   "laptop": PHOTOS,
   "gpu": (*PHOTOS, ("hog", "rbf")),
 }
-# What takes minutes to fit to photos is tried with few strengths: docs/classical.md has others, which
-# gain half a point at most, and the best pipeline is points ahead.
+# Few strengths of what takes minutes to fit to photos. Others, in docs/classical.md, gain half a
+# point at most, and the best pipeline is points ahead.
 DEAR: dict[tuple[str, str], Overrides] = {
   ("raw", "logreg"): {"logreg.c": (0.001, 0.01)},
   ("hog", "svm"): {"svm.c": (0.0001, 0.001)},

@@ -23,8 +23,9 @@ class Measure(NamedTuple):
     return self.unit == "times"
 
   def say(self, *values: float) -> str:
-    """Differences in words: "+1.20 points", "2.1 to 3.4 times"."""
-    form = "{:.3g}" if self.logarithmic else "{:+.2f}"
+    """Differences in words: "+1.20 points", "2.1 to 3.4 times", "1.003 to 1.014 times"."""
+    near = self.logarithmic and any(abs(v) < 0.02 for v in values)  # 1, as it seems
+    form = ("{:.4g}" if near else "{:.3g}") if self.logarithmic else "{:+.2f}"
     numbers = [form.format(math.exp(v) if self.logarithmic else v) for v in values]
     return f"{' to '.join(numbers)} {self.unit}"
 

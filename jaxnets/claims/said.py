@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxnets.claims.judge import Finding, Tried, Verdict
-from jaxnets.claims.study import Beyond, Size, Study, Trial
+from jaxnets.claims.study import Beyond, Contrast, Size, Study, Trial
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
 
@@ -17,17 +17,32 @@ FIELDS = ("claim", "verdict", "contrast", "found", "measure", "unit", "first", "
 
 
 def finding(one: Finding) -> str:
-  """ "plain-56 trains worse: supported, training error +24.28 points (+15.85 to +32.71, n = 5)"."""
+  """What was found of a contrast, with its numbers.
+
+  "plain-56 trains worse: supported, training error, plain-56 against plain-20: +24.28 points
+  (+15.85 to +32.71 points, n = 5)".
+  """
   contrast, difference = one.contrast, one.difference
-  measure = contrast.measure
   text = f"{contrast.says}: {one.verdict}"
   if difference.mean is not None:
-    text += f", {measure.name} {measure.say(difference.mean)} ("
-    if difference.low is not None and difference.high is not None:
-      text += f"{measure.say(difference.low, difference.high)}, "
+    ends = [end for end in (difference.low, difference.high) if end is not None]
+    # A number that is to stay below a limit is kept as its opposite.
+    sign, rule = (1, "exceed") if contrast.second else (-1, "stay below")
+    mean, *between = (sign * value + 0.0 for value in (difference.mean, *ends))  # no -0
+    say = contrast.measure.say
+    text += f", {contrast.measure.name}, {_who(contrast)}: {say(mean)} ("
+    text += f"{say(*sorted(between))}, " if len(ends) == 2 else ""
     text += f"n = {difference.n}"
-    text += f", must exceed {measure.say(contrast.exceeds)})" if contrast.exceeds else ")"
+    limited = contrast.exceeds or contrast.second is None
+    text += f", must {rule} {say(sign * contrast.exceeds)})" if limited else ")"
   return f"{text}; {one.why}" if one.why else text
+
+
+def _who(contrast: Contrast) -> str:
+  """Whose number, or whose against whose: a difference, or a ratio."""
+  if contrast.first and contrast.second:
+    return f"{contrast.second} against {contrast.first}"
+  return contrast.first or contrast.second or ""
 
 
 def notes(study: Study | Trial | Beyond, verdict: Verdict) -> list[str]:

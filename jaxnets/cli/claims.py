@@ -51,6 +51,7 @@ def define(values: flags.FlagValues) -> None:
                       flag_values=values)  # fmt: skip
   flags.DEFINE_enum("size", "cpu", ["cpu", "laptop", "gpu", "pod"], "of the studies",
                     flag_values=values)  # fmt: skip
+  flags.DEFINE_bool("page", True, "with report: write the page too", flag_values=values)
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> int:
@@ -240,6 +241,7 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   """Prints the verdicts on the claims that were run in a folder, and writes the gallery."""
   from jaxnets.claims import agreement, said, verdicts
   from jaxnets.claims.trained import CLAIMS
+  from jaxnets.report.words import counted
 
   workdirs = reading.folders(values, names, "claims report")
   for workdir in workdirs:
@@ -262,8 +264,8 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   print("\n".join(_text(parts)))
   count = Counter(verdict.word for verdict in judged.verdicts.values())
   words = ", ".join(f"{n} {word}" for word, n in count.most_common())
-  print(f"{len(judged.verdicts)} claims: {words}")
-  return _gallery(values, workdirs[0], judged, alike)
+  print(f"{counted(len(judged.verdicts), 'claim')}: {words}")
+  return _gallery(values, workdirs[0], judged, alike) if values.page else 0
 
 
 def _gallery(values: flags.FlagValues, workdir: Path, judged: Any, alike: Any) -> int:

@@ -99,10 +99,27 @@ def group(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Group]:
     own.runs.append(run)
     members.setdefault(repr(axes), []).append(config)
   rest = [key for key in varied if key not in chosen]
+  groups = {text: one._replace(runs=_each_once(one.runs)) for text, one in groups.items()}
   return _sized(
     one._replace(pooled=tuple(k for k in rest if len({repr(c.get(k)) for c in members[text]}) > 1))
     for text, one in groups.items()
   )
+
+
+def _each_once(runs: Sequence[Run]) -> list[Run]:
+  """One of several runs that ended in the same parameters: that with the most metrics.
+
+  They differ in what training does not see, as `eval.fitted`; studies that share a net have them.
+  """
+  found: dict[Any, Run] = {}
+  for run in runs:
+    ended = run.summary.get("params_sha256")
+    same = (run.config[SEED], ended) if ended else run.folder
+    if len(run.summary.get("metrics", {})) > len(
+      found.setdefault(same, run).summary.get("metrics", {})
+    ):
+      found[same] = run
+  return list(found.values())
 
 
 def compare(
@@ -160,8 +177,12 @@ def by_seed(one: Group, metric: str) -> dict[int, float]:
   found = {seed: some for seed, some in found.items() if seed not in partial}
   if not one.pooled and any(len(some) > 1 for some in found.values()):
     twice = next(seed for seed, some in found.items() if len(some) > 1)
+    first, second = [run.folder for run in one.runs if run.config[SEED] == twice and run.summary][
+      :2
+    ]
     raise ConfigError(
-      f"two runs of one config have seed {twice}: {one.axes}\nGive each run folder once"
+      f"{first} and {second} are two runs of one config with seed {twice}\n"
+      "Give each run folder once"
     )
   return {seed: math.fsum(some) / len(some) for seed, some in sorted(found.items())}
 

@@ -36,7 +36,7 @@ def test_the_page_says_what_the_runs_say(tmp_path):
   assert CLAIMS["C15"].sentence in text
   assert text.count(f"word {verdict.word}") == 2  # in the list and on the claim's screen
   mean = sum(100 * (b - a) for a, b in zip(*ERRORS.values(), strict=True)) / 5
-  assert f"test error +{mean:.2f} points" in text
+  assert f"test error, plain-56 against plain-20: +{mean:.2f} points" in text
   numbers = json.loads((tmp_path / "gallery" / "gallery.json").read_text())
   assert numbers[1]["difference"] == pytest.approx(mean)
   for link in re.findall(r'href="(figures/[^"]+)"', text):
@@ -46,7 +46,7 @@ def test_the_page_says_what_the_runs_say(tmp_path):
   assert text.count("<svg") == 1
   assert numbers[0]["runs"].count("; ") == 9
   assert "these nets have batch norm, and their gradients reach the first layers" in text
-  folders = re.findall(r'href="([^"]+)/summary.json"', text)
+  folders = re.findall(r'<li><a href="([^"]+)/"', text)
   assert len(folders) == 10
   assert all(Path(folder).parts[0] == ".." for folder in folders)
 

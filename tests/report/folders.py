@@ -106,7 +106,7 @@ def write_run(
     write(
       folder / "summary.json",
       {
-        "state": "done", "step": 100, "params_sha256": "0" * 64,
+        "state": "done", "step": 100, "params_sha256": str(folder),
         "metrics": {
           "validation_loss": 1 - final, "validation_top1": final, "validation_count": 1000,
           "test_loss": 1.5 - final, "test_top1": final, "test_top5": min(1.0, final + 0.05),

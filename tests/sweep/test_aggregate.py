@@ -16,6 +16,7 @@ from jaxnets.cli import main
 from jaxnets.errors import ConfigError
 from jaxnets.sweep import aggregate, grid, keys
 from tests.sweep.planted import plant
+from tests.train.tiny import tiny_config
 
 ROOT = Path(__file__).parents[2]
 SWEEP = grid.product([grid.sweep("net.depth", [8, 14, 20]), grid.seeds(4)])
@@ -82,6 +83,27 @@ def test_a_seed_of_which_a_pooled_run_is_not_done_is_left_out(tmp_path):
   assert one.values == pytest.approx({0: 0.2})
   assert other.difference.n == 1
   assert aggregate.count(one.group, "diverged") == 1
+
+
+def test_trainings_that_differ_in_what_they_do_not_see_are_one_that_with_the_most_metrics(tmp_path):
+  base = tiny_config()
+  plant(tmp_path / "a", [{"seed": 0}, {"seed": 1}], [0.8, 0.9], base=base)
+  base.eval.fitted = True
+  plant(tmp_path / "b", [{"seed": 0}], [0.8], base=base)
+
+  def group_of(ended):
+    (summary,) = (tmp_path / "b").glob("*/summary.json")
+    values = json.loads(summary.read_text()) | {"params_sha256": ended}
+    values["metrics"]["fitted_top1"] = 1.0
+    summary.write_text(json.dumps(values))
+    (found,) = aggregate.group(aggregate.read([tmp_path / "a", tmp_path / "b"]))
+    return found
+
+  found = group_of(f"{tmp_path / 'a'} 0")
+  assert aggregate.by_seed(found, "test_top1") == {0: 0.8, 1: 0.9}
+  assert aggregate.by_seed(found, "fitted_top1") == {0: 1.0}
+  with pytest.raises(ConfigError, match="are two runs of one config with seed 0"):
+    aggregate.by_seed(group_of("another end"), "test_top1")
 
 
 def test_protocols_that_mix_inside_groups_are_no_ranking_either(tmp_path):

@@ -168,8 +168,8 @@ def test_records_that_name_no_host_are_compared_within_their_folder_only(tmp_pat
 def test_nets_and_pipelines_of_the_claims_of_a_folder_stand_together(capsys):
   rows = rows_of(capsys, "docs/records/claims/laptop")
   kinds = [row["kind"] for row in rows]
-  assert kinds.count("hand-made") == 7
-  assert kinds.count("ConvNet") == len(rows) - 7 > 20
+  assert kinds.count("hand-made") == 10
+  assert kinds.count("ConvNet") == len(rows) - 10 > 20
   assert {row["n"] for row in rows} == {3, 5}
 
 

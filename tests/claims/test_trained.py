@@ -199,7 +199,8 @@ def test_counted_numbers_need_no_spread():
   half = Contrast("half of them go", "a", "b", MACS, math.log(2))
   assert judge.judge([half], arms).word == "supported"
   assert judge.judge([half._replace(exceeds=math.log(3))], arms).word == "refuted"
-  assert "multiply-adds, b against a: 2.28 times" in said.finding(judge.judge([half], arms).findings[0])
+  told = said.finding(judge.judge([half], arms).findings[0])
+  assert "multiply-adds, b against a: 2.28 times" in told
   same = judge.judge([WORSE], arms)  # measured ones do
   assert (same.word, same.findings[0].why[:15]) == ("underpowered", "the differences")
 

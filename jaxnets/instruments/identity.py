@@ -31,8 +31,8 @@ def deepen(
   the bit, in training too. Any other layer is added as the identity on what a ReLU gives: a kernel
   of ones at the centre, and batch norm whose moments are those of `images` there and whose scale
   and bias undo them. With batch norm that is the identity up to rounding; in training, as far as a
-  batch has the moments of `images`. In an Inception module each branch hands on its own channels;
-  new auxiliary heads have their own start.
+  batch has the moments of `images`. In an Inception module each branch passes as many channels as
+  it is wide; new auxiliary heads have their own start.
 
   Args:
     net: trained: a residual or plain net, VGG, AlexNet, GoogLeNet without pooling branches, MLP.
@@ -154,13 +154,14 @@ def check_deeper(net: Net, deeper: Net, old: Tree, sources: dict[str, str | None
 def check_shapes(deeper: Net, path: str, got: Tree, wanted: Tree) -> None:
   """Refuses parameters that do not fit in their place."""
   shapes = [jax.tree.map(jnp.shape, tree) for tree in (got, wanted)]
-  if shapes[0] != shapes[1] and path.endswith("_head"):
+  if shapes[0] == shapes[1]:
+    return
+  if path.endswith("_head"):
     raise ConfigError(
       f"{path} of {deeper.name} follows a module of more channels than it was trained behind\n"
       "Use as many modules in stage 4, or net.aux=False in both nets"
     )
-  if shapes[0] != shapes[1]:
-    raise ConfigError(f"{path} of {deeper.name} has {shapes[1]}, but {shapes[0]} are to be copied")
+  raise ConfigError(f"{path} of {deeper.name} has {shapes[1]}, but {shapes[0]} are to be copied")
 
 
 def check_residual(deeper: Net) -> None:

@@ -111,15 +111,12 @@ def _each_once(runs: Sequence[Run]) -> list[Run]:
 
   They differ in what training does not see, as `eval.fitted`; studies that share a net have them.
   """
-  found: dict[Any, Run] = {}
+  found: dict[Any, list[Run]] = {}
   for run in runs:
     ended = run.summary.get("params_sha256")
-    same = (run.config[SEED], ended) if ended else run.folder
-    if len(run.summary.get("metrics", {})) > len(
-      found.setdefault(same, run).summary.get("metrics", {})
-    ):
-      found[same] = run
-  return list(found.values())
+    found.setdefault((run.config[SEED], ended) if ended else run.folder, []).append(run)
+  return [max(alike, key=lambda run: len(run.summary.get("metrics", {})))
+          for alike in found.values()]  # fmt: skip
 
 
 def compare(
@@ -177,9 +174,9 @@ def by_seed(one: Group, metric: str) -> dict[int, float]:
   found = {seed: some for seed, some in found.items() if seed not in partial}
   if not one.pooled and any(len(some) > 1 for some in found.values()):
     twice = next(seed for seed, some in found.items() if len(some) > 1)
-    first, second = [run.folder for run in one.runs if run.config[SEED] == twice and run.summary][
-      :2
-    ]
+    first, second, *_ = (
+      run.folder for run in one.runs if run.config[SEED] == twice and run.summary
+    )
     raise ConfigError(
       f"{first} and {second} are two runs of one config with seed {twice}\n"
       "Give each run folder once"

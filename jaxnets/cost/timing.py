@@ -1,7 +1,8 @@
 """Seconds that real steps take; what no bound and no estimate is a substitute for."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -68,3 +69,19 @@ def compare(timing: Timing, bound: Bound) -> float:
   cache had saved.
   """
   return timing.measured_seconds / bound.bound_seconds
+
+
+def least_in_turns(
+  runs: Mapping[Any, Callable[[], Any]],
+  turns: int,
+  clock: Callable[[], float] = time.perf_counter,
+) -> dict[Any, float]:
+  """The least seconds of each of several steps that have run before, in turns.
+
+  What is beside slows all alike.
+  """
+  least = dict.fromkeys(runs, math.inf)
+  for _ in range(turns):
+    for name, run in runs.items():
+      least[name] = min(least[name], time_steps(run, 1, 0, clock).minimum_seconds)
+  return least

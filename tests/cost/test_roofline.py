@@ -16,7 +16,7 @@ from jaxnets.cost import devices
 from jaxnets.cost.devices import DEVICES, Device
 from jaxnets.cost.program import trace
 from jaxnets.cost.roofline import bound
-from jaxnets.cost.timing import compare, time_steps
+from jaxnets.cost.timing import compare, least_in_turns, time_steps
 from jaxnets.errors import ConfigError
 
 # 1000 float32 FLOP/s, 4000 bfloat16 FLOP/s, 100 byte/s.
@@ -379,3 +379,17 @@ def test_a_measured_time_is_compared_with_a_bound_and_never_taken_for_one():
   assert "measured_seconds" in timing._fields
   assert "measured_seconds" not in least._fields
   assert "bound_seconds" not in timing._fields
+
+
+def test_steps_take_turns_and_the_least_of_each_counts():
+  now, order = 0.0, []
+  seconds = {"a": iter([3.0, 2.0, 5.0]), "b": iter([1.0, 4.0, 7.0])}
+
+  def step(name):
+    nonlocal now
+    order.append(name)
+    now += next(seconds[name])
+
+  runs = {name: lambda name=name: step(name) for name in seconds}
+  assert least_in_turns(runs, 3, clock=lambda: now) == {"a": 2.0, "b": 1.0}
+  assert order == ["a", "b"] * 3

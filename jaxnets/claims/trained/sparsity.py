@@ -3,8 +3,7 @@
 import functools
 import math
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
@@ -68,6 +67,8 @@ def _products(on_host: bool, seed: int) -> Numbers:
   import jax.numpy as jnp
   import numpy as np
 
+  from jaxnets.cost.timing import least_in_turns
+
   draw = np.random.default_rng(seed)
   weights = draw.standard_normal((ROWS, INNER), np.float32)
   places = draw.standard_normal((INNER, COLUMNS), np.float32)
@@ -82,7 +83,9 @@ def _products(on_host: bool, seed: int) -> Numbers:
     runs |= {_name(share, "BCOO"): _in_jax(thinned[share], places) for share in DECIDING["BCOO"]}
     if on_host:
       runs |= {_name(at): _by_rows(kept, places, threads, pool) for at, kept in thinned.items()}
-    logs = {name: math.log(seconds) for name, seconds in _least_of_turns(runs).items()}
+    for run in runs.values():
+      run()  # compiles
+    logs = {name: math.log(least) for name, least in least_in_turns(runs, TURNS).items()}
   found = {TIME.name: logs}
   return found | {BREAK_EVEN.name: {"CSR": break_even(logs)}} if on_host else found
 
@@ -105,19 +108,6 @@ def _by_rows(kept: Any, places: Any, threads: int, pool: Executor) -> Callable[[
 
   parts = [scipy.sparse.csr_array(rows) for rows in np.array_split(kept, threads)]
   return lambda: list(pool.map(lambda part: part @ places, parts))
-
-
-def _least_of_turns(runs: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
-  """The least seconds of each, in turns: what is beside slows all alike."""
-  for run in runs.values():
-    run()  # compiles
-  least = dict.fromkeys(runs, math.inf)
-  for _ in range(TURNS):
-    for name, run in runs.items():
-      start = time.perf_counter()
-      run()
-      least[name] = min(least[name], time.perf_counter() - start)
-  return least
 
 
 def _name(share: float, form: str = "CSR") -> str:

@@ -62,17 +62,15 @@ def _compiled(said: str, batch: int) -> tuple[Callable[[], Any], Callable[[], An
 
 def _times(batch: int, seed: int) -> Numbers:
   """Logarithms of the least seconds of each net, in turns: what is beside slows both alike."""
-  from jaxnets.cost.timing import time_steps
+  from jaxnets.cost.timing import least_in_turns
 
   del seed  # a repetition
   found = {said: _compiled(said, batch) for said in NETS}
-  least = {measure: dict.fromkeys(NETS, math.inf) for measure in (TRAINING.name, INFERENCE.name)}
-  for _ in range(ROUNDS):
-    for name, (step, forward, *_) in found.items():
-      for measure, run in ((TRAINING.name, step), (INFERENCE.name, forward)):
-        seconds = time_steps(run, 1, warmup=0).minimum_seconds
-        least[measure][name] = min(least[measure][name], seconds)
-  logs = {m: {name: math.log(s) for name, s in own.items()} for m, own in least.items()}
+  runs = {(measure.name, name): run for name, (step, forward, *_) in found.items()
+          for measure, run in ((TRAINING, step), (INFERENCE, forward))}  # fmt: skip
+  logs = {TRAINING.name: {}, INFERENCE.name: {}}
+  for (measure, name), least in least_in_turns(runs, ROUNDS).items():
+    logs[measure][name] = math.log(least)
   counts = {WEIGHTS.name: {n: own[2] for n, own in found.items()},
             MEMORY.name: {n: own[3] for n, own in found.items()}}  # fmt: skip
   return logs | counts

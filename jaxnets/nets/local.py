@@ -1,5 +1,7 @@
 """Layers that look locally as convolutions do, with weights of their own at every place."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -10,9 +12,17 @@ from jaxnets.nets.parts import ACTIVATIONS, Manner, same
 from jaxnets.nets.watched import OUTPUT, RESPONSE, seen
 
 
-def he(side: int, features: int) -> Initialiser:
-  """Normal with variance 2 / fan-out, as `parts.he`'s for the convolution of the same size."""
-  return nn.initializers.normal((2 / (side * side * features)) ** 0.5)
+@functools.cache
+def at_each_place(init: Initialiser, side: int) -> Initialiser:
+  """Draws the weights of every place as `init` draws those of a convolution of that side."""
+
+  def draw(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    height, width, seen, features = shape
+    window = (side, side, seen // side**2, features)
+    keys = jax.random.split(key, height * width)
+    return jax.vmap(lambda key: init(key, window))(keys).reshape(shape)
+
+  return draw
 
 
 class LocalConv(nn.Module):
@@ -26,6 +36,7 @@ class LocalConv(nn.Module):
 
   features: int
   side: int
+  kernel_init: Initialiser
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -35,7 +46,8 @@ class LocalConv(nn.Module):
     seen_from = [padded[:, i : i + height, j : j + width] for i, j in shifts]
     patches = jnp.concatenate(seen_from, axis=-1)
     shape = (height, width, len(shifts) * channels, self.features)
-    kernel = learned(self, "kernel", he(self.side, self.features), shape).astype(x.dtype)
+    init = at_each_place(self.kernel_init, self.side)
+    kernel = learned(self, "kernel", init, shape).astype(x.dtype)
     bias = learned(self, "bias", nn.initializers.zeros, (height, width, self.features))
     return jnp.einsum("bhwi,hwio->bhwo", patches, kernel) + bias.astype(x.dtype)
 
@@ -45,7 +57,7 @@ def layer(
 ) -> jax.Array:
   """Local layer `name`, norm `name`_norm, activation, as `parts.layer`; it always has a bias."""
   assert bias
-  convolve = LocalConv(features, side, name=name)
+  convolve = LocalConv(features, side, manner.kernel_init, name=name)
   normalise = norm(manner.norm, features, group=manner.norm_group, epsilon=manner.norm_epsilon,
                    scale_init=nn.initializers.ones, name=f"{name}_norm")  # fmt: skip
   response = seen(convolve, RESPONSE, normalise(convolve(x), train=train))

@@ -62,11 +62,6 @@ class VGG(nn.Module):
       raise ConfigError(f"net.units (={units}) must have one number per stage of {self.widths}")
     if any(s > len(units) for s in self.remat):
       raise ConfigError(f"net.remat (={self.remat}) must name stages 1 to {len(units)}")
-    if not self.shared and self.weight_init != "he":
-      raise ConfigError(
-        f"net.weight_init (={self.weight_init}) must be he with net.shared=False\n"
-        "Local layers are drawn in no other way"
-      )
     kernel_init, hidden_init, last_init = INITS[self.weight_init]
     manner = parts.Manner(self.activation, self.norm, self.norm_group, kernel_init=kernel_init)
 

@@ -7,7 +7,6 @@ import pytest
 
 from jaxnets import nets
 from jaxnets.cost.net import count_net, shapes_of
-from jaxnets.errors import ConfigError
 
 FIELDS = {"classes": 10, "stem": "small", "units": (1, 2), "widths": (4, 6), "hidden": 12,
           "dropout": 0.0}  # fmt: skip
@@ -48,18 +47,14 @@ def test_a_local_net_costs_the_same_multiply_adds_and_has_weights_for_each_place
   assert counts[False][1] - counts[True][1] == more
 
 
-def test_the_weights_of_a_place_have_the_variance_of_the_convolutions():
-  kernels = {}
-  for is_shared in (True, False):
-    net = nets.build("vgg11", shared=is_shared, **FIELDS | {"widths": (32, 32)})
-    params, _ = net.init(jax.random.key(0), IMAGES.shape)
-    kernels[is_shared] = params["stage2"]["conv2"]["kernel"]
-  local, shared = (float(kernels[is_shared].var()) for is_shared in (False, True))
-  assert local == pytest.approx(2 / (9 * 32), rel=0.02)
-  assert local == pytest.approx(shared, rel=0.1)
-
-
-def test_local_layers_are_drawn_in_one_way_only():
-  net = nets.build("vgg11", shared=False, weight_init="glorot", **FIELDS)
-  with pytest.raises(ConfigError, match="must be he with net.shared=False"):
-    net.init(jax.random.key(0), IMAGES.shape)
+# Variance of a 3x3 convolution's weights from 32 channels to 32.
+@pytest.mark.parametrize(
+  ("weight_init", "variance"), [("he", 2 / (9 * 32)), ("glorot", 1 / (9 * 32)), ("paper", 0.1**2)]
+)
+def test_the_weights_of_each_place_are_drawn_as_those_of_the_convolution(weight_init, variance):
+  fields = FIELDS | {"widths": (32, 32), "weight_init": weight_init}
+  net = nets.build("vgg11", shared=False, **fields)
+  params, _ = net.init(jax.random.key(0), IMAGES.shape)
+  places = params["stage2"]["conv2"]["kernel"].reshape(-1, 9 * 32 * 32)
+  assert float(places.var()) == pytest.approx(variance, rel=0.02)
+  assert np.abs(np.corrcoef(places) - np.eye(len(places))).max() < 0.05  # places do not repeat

@@ -83,7 +83,7 @@ VALUES = {
 SIDES = {
   "mlp": (6, 6),
   "alexnet": (31, 131),
-  "vgg": (17, 32),
+  "vgg": (17, 63),
   "googlenet": (16, 127),
   "inception_v3": (15, 139),
   "resnet": (8, 32),

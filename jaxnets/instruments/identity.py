@@ -45,8 +45,7 @@ def deepen(
     ConfigError: the nets differ in more than depth, or the new layers cannot be the identity.
   """
   check_alike(net, deeper)
-  shape = (1, *images.shape[1:])
-  fresh, fresh_stats = map(blocks, jax.jit(lambda key: deeper.init(key, shape))(key))
+  fresh, fresh_stats = map(blocks, deeper.init(key, (1, *images.shape[1:])))
   old, old_stats = blocks(params), blocks(stats)
   sources = sources_of(old, fresh)
   check_deeper(net, deeper, old, sources)

@@ -109,10 +109,13 @@ def build(
   def init(key, shape):
     import jax.numpy as jnp
 
+    from jaxnets.nets.learned import draw
+
     if len(shape) != 4:
       raise ValueError(f"shape (={shape}) must be [batch, height, width, channels]")
     with _plain_errors(name, fields):
-      variables = net.init(key, jnp.zeros(shape, jnp.float32), train=False)
+      images = jnp.zeros(shape, jnp.float32)
+      variables = draw(lambda key: net.init(key, images, train=False), key)
     return variables["params"], variables.get("batch_stats", {})
 
   def apply(params, stats, images, *, train=False, key=None, dropout=None):

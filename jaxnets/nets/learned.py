@@ -2,10 +2,13 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from flax import linen as nn
 from flax.errors import ScopeParamShapeError
+from jax.extend.core import jaxpr_as_fun
+from jax.interpreters.partial_eval import dce_jaxpr
 
 Initialiser = Callable[..., jax.Array]  # (key, shape) -> array, float32
 
@@ -29,3 +32,16 @@ def learned(module: nn.Module, name: str, init: Initialiser, shape: tuple[int, .
 @functools.cache
 def _traced_once(init: Initialiser) -> Initialiser:
   return jax.jit(init, static_argnums=1)
+
+
+def draw(init: Callable[[jax.Array], Any], key: jax.Array) -> Any:
+  """What `init` draws from the key, without the forward pass by which it learns the shapes.
+
+  Outside jit it is evaluated operation by operation: every way and shape of drawing is a small
+  program of its own, compiled once for all layers and nets. In one program XLA compiles the draws
+  of each layer anew, which takes longer than the train step of a deep net.
+  """
+  traced, shapes = jax.make_jaxpr(init, return_shape=True)(key)
+  needed, _ = dce_jaxpr(traced.jaxpr, [True] * len(traced.out_avals), instantiate=True)
+  values = jaxpr_as_fun(traced.replace(jaxpr=needed))(key)
+  return jax.tree.unflatten(jax.tree.structure(shapes), values)

@@ -141,9 +141,9 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   )  # fmt: skip
 
   everywhere = meshes.replicated(mesh)
+  place = jax.jit(lambda state: state, out_shardings=everywhere)
   with kernels.assumed("definition"):
-    # A function of its own: what is traced here must not be taken for `init` when that is compiled.
-    found = jax.eval_shape(lambda key: init(key), abstract_key())
+    found = jax.eval_shape(init, abstract_key())
   abstract = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), found
   )
@@ -154,7 +154,7 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
     ensemble.check(net)
   return Experiment(
     config, recipe, digest(config), info, mesh, net, macs, steps, schedule, plateau, abstract,
-    jax.jit(init, out_shardings=everywhere), make_step(), train_step,
+    lambda key: place(init(key)), make_step(), train_step,
     jax.jit(make_eval_step(net, prepare_evaluation)),
     jax.jit(make_eval_step(net, prepare_evaluation, masks)) if masks else None,
     jax.jit(probe, out_shardings=everywhere), training, validation, data_dir,

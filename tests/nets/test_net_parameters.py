@@ -6,6 +6,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from jax import monitoring
 
 from jaxnets import nets
 
@@ -90,3 +91,37 @@ def test_initial_parameters_are_a_function_of_the_key_alone():
   jax.tree.map(np.testing.assert_array_equal, one, other)
   different, _ = net.init(jax.random.key(1), (1, 8, 8, 3))
   assert not np.array_equal(one["stem"]["kernel"], different["stem"]["kernel"])
+
+
+@pytest.mark.parametrize(
+  ("name", "fields"),
+  [
+    ("mlp", {"hidden": 16}),
+    ("alexnet", {"width": 0.05, "stem": "small"}),
+    ("vgg11", {"width": 0.05, "stem": "small", "weight_init": "glorot", "shared": False}),
+    ("googlenet_bn", {"width": 0.05, "stem": "small", "depth": 10}),
+    ("cifar_resnet20", {"width": 0.25, "units": (1, 1, 1), "shortcut": "B", "remat": (2,)}),
+  ],
+)
+def test_the_parameters_are_the_same_to_the_bit_when_init_is_compiled_as_a_whole(name, fields):
+  net = nets.build(name, classes=3, **fields)
+  shape = (1, 16, 16, 1)
+  whole = jax.jit(net.init, static_argnums=1)(KEY, shape)
+  jax.tree.map(np.testing.assert_array_equal, net.init(KEY, shape), whole)
+
+
+def test_a_deeper_net_of_the_same_shapes_of_layers_needs_nothing_compiled_to_start():
+  compiled = []
+
+  def note(event, seconds, **facts):
+    if event == "/jax/core/compile/backend_compile_duration":
+      compiled.append(seconds)
+
+  monitoring.register_event_duration_secs_listener(note)
+  try:
+    nets.build("cifar_resnet20", width=0.375).init(KEY, (1, 8, 8, 3))
+    first = len(compiled)
+    nets.build("cifar_resnet56", width=0.375).init(KEY, (1, 8, 8, 3))
+  finally:
+    monitoring.unregister_event_duration_listener(note)
+  assert 0 < first == len(compiled)

@@ -51,7 +51,7 @@ def _subject(activation: str, depth: int) -> _Subject:
     grads = jax.grad(loss)(params)
     return jax.tree.map(lambda p, g: p - RATE * g, params, grads)
 
-  return _Subject(jax.jit(lambda key: net.init(key, (1, 8, 8, 1))), factor, step)
+  return _Subject(lambda key: net.init(key, (1, 8, 8, 1)), factor, step)
 
 
 def _shrinkage(depth: int, seed: int) -> Numbers:

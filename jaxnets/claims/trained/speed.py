@@ -39,7 +39,7 @@ def _compiled(said: str, batch: int) -> tuple[Callable[[], Any], Callable[[], An
   name, changed = NETS[said]
   net = nets.build(name, **changed)
   shape = (batch, SIDE, SIDE, 3)
-  params, stats = jax.jit(lambda key: net.init(key, shape))(jax.random.key(0))
+  params, stats = net.init(jax.random.key(0), shape)
   images = jax.random.normal(jax.random.key(1), shape)
   key = jax.random.key(2)
 

@@ -11,6 +11,7 @@ from jaxnets.classical.config import grid_of
 from jaxnets.config import Config, flatten
 
 Strength = dict[str, float]  # {"svm.c": 0.01}
+DRAWING = ("svm", "forest", "tree")  # what they fit depends on the seed
 
 
 class Standard(NamedTuple):
@@ -83,17 +84,15 @@ def _svm(values: Mapping[str, Any], features: int, seed: int, jobs: int) -> Any:
 def _rbf(values: Mapping[str, Any], features: int, seed: int, jobs: int) -> Any:
   from sklearn.svm import SVC
 
-  del jobs
-  return SVC(
-    C=values["rbf.c"], gamma=values["rbf.gamma"] / features, cache_size=1000, random_state=seed
-  )
+  del seed, jobs
+  return SVC(C=values["rbf.c"], gamma=values["rbf.gamma"] / features, cache_size=1000)
 
 
 def _logreg(values: Mapping[str, Any], features: int, seed: int, jobs: int) -> Any:
   from sklearn.linear_model import LogisticRegression
 
-  del features, jobs
-  return LogisticRegression(C=values["logreg.c"], tol=1e-3, max_iter=300, random_state=seed)
+  del features, seed, jobs
+  return LogisticRegression(C=values["logreg.c"], tol=1e-3, max_iter=300)
 
 
 def _forest(values: Mapping[str, Any], features: int, seed: int, jobs: int) -> Any:

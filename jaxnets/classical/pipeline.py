@@ -17,7 +17,7 @@ from jaxnets.classical import classifiers, features, images
 from jaxnets.classical.classifiers import Strength
 from jaxnets.classical.config import parts_of
 from jaxnets.classical.memo import Memo
-from jaxnets.config import Config, to_json
+from jaxnets.config import Config, flatten, to_json
 from jaxnets.data.records import Source
 from jaxnets.data.subset import subset, taken
 
@@ -83,7 +83,7 @@ def run(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, 
   standard = classifiers.standard_of(training.vectors)
   training = _standardised(training, standard)
   validation = None if validation is None else _standardised(validation, standard)
-  best, trials = choose(config, training, validation, jobs)
+  best, trials = _chosen(reader, lambda: choose(config, training, validation, jobs))
   metrics: dict[str, Any] = {}
   if validation is not None and best.validation is not None:
     metrics |= _scores("validation", best.validation, validation)
@@ -173,6 +173,22 @@ def choose(
     trials.append(trial._replace(model=None))
   assert best is not None  # a config's grid has a value
   return best, trials
+
+
+def _chosen(
+  reader: Reader, make: Callable[[], tuple[Trial, list[Trial]]]
+) -> tuple[Trial, list[Trial]]:
+  """What `make` chooses; where nothing is drawn all seeds of a process share it."""
+  config = reader.config
+  draws = (
+    config.pipeline.images
+    or config.pipeline.classifier in classifiers.DRAWING
+    or any(features.FEATURES[part].fit for part in parts_of(config))
+  )
+  if draws:
+    return make()
+  values = {key: value for key, value in flatten(config).items() if key != "seed"}
+  return reader.memo.get(("chosen", *values.items(), reader.data_dir), make)
 
 
 def attempt(

@@ -12,6 +12,7 @@ from jaxnets.classical import config as pipelines
 from jaxnets.classical import features, packages, pipeline
 from jaxnets.classical.memo import Memo
 from jaxnets.config import Config, to_json
+from jaxnets.data import subset
 from jaxnets.errors import ConfigError, exit_code_of
 from jaxnets.sweep import folder
 from jaxnets.sweep.cells import Cell
@@ -29,11 +30,15 @@ def check(cells: Sequence[Cell], data_dir: str | None) -> None:
   """Finds before anything is written what no cell can be run without.
 
   Raises:
-    ConfigError: no such dataset, or images that are too small for the features.
+    ConfigError: no such dataset, fewer training images than wanted, or images that are too small
+      for the features.
     DataError: the dataset is not prepared.
   """
   for cell in cells:
-    data.info(cell.config.data.name, data_dir)
+    wanted, section = cell.config.pipeline.images, cell.config.data
+    there = data.training_images(section.name, section.validation, data_dir)
+    if wanted:
+      subset.check_size(wanted, there, "pipeline.images")
     features.check_size(cell.config)
 
 

@@ -5,6 +5,24 @@
 """
 
 from jaxnets.data.records import Info, Source
-from jaxnets.data.sources import SHAPES, data_directory, info, load, location, names
+from jaxnets.data.sources import (
+  SHAPES,
+  data_directory,
+  info,
+  load,
+  location,
+  names,
+  training_images,
+)
 
-__all__ = ["SHAPES", "Info", "Source", "data_directory", "info", "load", "location", "names"]
+__all__ = [
+  "SHAPES",
+  "Info",
+  "Source",
+  "data_directory",
+  "info",
+  "load",
+  "location",
+  "names",
+  "training_images",
+]

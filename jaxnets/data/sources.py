@@ -111,6 +111,13 @@ def load(
   return Source(about, split, *get_stored(about, "train", None if len(rows) == count else rows))
 
 
+def training_images(name: str, validation: float, data_dir: str | Path | None = None) -> int:
+  """How many images `load` gives as "train", from the set's metadata only."""
+  about = info(name, data_dir)
+  count = about.counts.get("train", 0)
+  return len(_rows("train", count, validation, about.test_split == "train")) if count else 0
+
+
 def _rows(split: str, count: int, validation: float, carve_test: bool) -> np.ndarray:
   """The rows of stored train that play `split`, sorted int64."""
   pool = np.arange(count)
@@ -159,7 +166,7 @@ def kind(name: str, data_dir) -> tuple[Callable[[], Info], Load]:
 def _missing(name: str, directory: Path, present: tuple[str, ...]) -> Exception:
   if name in NAMES:
     return DataError(
-      f"data.name={name} is not prepared in {directory}: run\n"
+      f"data.name={name} is not prepared in {directory}: name its folder by --data_dir, or run\n"
       f"python launch.py data prepare {name} --data_dir={directory}"
       " (--config.data.name=digits needs no preparation)"
     )

@@ -184,6 +184,24 @@ def test_classifiers_of_one_feature_share_its_vectors(monkeypatch):
   assert described == ["lbp"] * 4  # another subset, the same validation and test images
 
 
+@pytest.mark.parametrize("classifier", ["logreg", "rbf", "tree"])
+def test_seeds_share_a_classifier_for_which_nothing_is_drawn(classifier, monkeypatch):
+  fitted = []
+  own = classifiers.fit
+  monkeypatch.setattr(
+    classifiers, "fit", lambda *given: fitted.append(given[0].seed) or own(*given)
+  )
+  memo, one = Memo(), {"pipeline_features": "raw", "pipeline_classifier": classifier}
+  shared = [result(small(**one, pipeline_images=0, seed=seed), memo=memo) for seed in (0, 1)]
+  assert set(fitted) == ({0, 1} if classifier == "tree" else {0})
+  alone = result(small(**one, pipeline_images=0, seed=1))
+  assert alone["metrics"] == shared[1]["metrics"]
+  first = [result["tried"][0]["validation_top1"] for result in (alone, shared[1])]
+  assert first[0] == first[1]
+  result(small(**one, pipeline_images=200, seed=1), memo=memo)
+  assert fitted[-1] == 1  # the subset is drawn
+
+
 def test_a_memo_forgets_the_oldest_beyond_its_limit():
   memo, made = Memo(limit=100), []
   for key in "abcab":

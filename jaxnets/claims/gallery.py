@@ -41,7 +41,7 @@ def make(
     folders = sorted(os.path.relpath(path, out) for path in own)
     shown = screen(CLAIMS[name], size, verdict, folders)
     screens.append(shown._replace(notes=[*shown.notes, *alike.get(name, ())]))
-  numbers = list(said.table(judged, size, workdir))
+  numbers = list(said.table(judged, size, workdir, alike))
   return gallery.make(
     screens, _facts(size, list(every.values())), numbers, out, asides=_asides(static.rows())
   )
@@ -112,12 +112,15 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
 def _strips(verdict: Verdict) -> Iterator[Strip]:
   """The runs of each measure, once; the arms in one order, and each in its colour throughout."""
   order = list(dict.fromkeys(arm for arms in verdict.values.values() for arm in arms))
-  units = {one.contrast.measure.name: one.contrast.measure for one in verdict.findings}
+  measures = {one.contrast.measure.name: one.contrast.measure for one in verdict.findings}
   for name, arms in verdict.values.items():
     values = {arm: list(arms[arm].values()) for arm in order if arm in arms}
     colours = [order.index(arm) for arm in values]
-    # What no contrast names is shown as it is.
-    yield Strip(name, values, colours, name in units and units[name].logarithmic)
+    measure = measures.get(name)
+    if measure is None:  # what no contrast names is shown as it is
+      yield Strip(name, values, colours, logarithmic=False)
+    else:
+      yield Strip(measure.axis, values, colours, measure.logarithmic)
 
 
 def _forests(verdict: Verdict) -> Iterator[Forest]:

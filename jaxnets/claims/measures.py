@@ -16,11 +16,19 @@ class Measure(NamedTuple):
   unit: str  # of differences: "points" of percent, or "times" for logarithms
   exact: bool = False  # whether it is counted, not measured: the same for every seed
   is_bound: Callable[[Run], bool] = lambda run: False  # whether it is the least that it may be
+  values_in: str = ""  # unit of what is no difference, where the other does not say it
 
   @property
   def logarithmic(self) -> bool:
     """Whether values are logarithms, so that a difference is a ratio."""
     return self.unit == "times"
+
+  @property
+  def axis(self) -> str:
+    """The name with the unit of values: "test error, %"; counts have none."""
+    of_differences = {"points": "%", "times": ""}
+    unit = self.values_in or of_differences.get(self.unit, self.unit)
+    return f"{self.name}, {unit}" if unit else self.name
 
   def say(self, *values: float) -> str:
     """Differences in words: "+1.20 points", "2.1 to 3.4 times", "1.003 to 1.014 times"."""

@@ -13,7 +13,7 @@ from jaxnets.claims.verdicts import Judged
 
 # Of a row of `table`.
 FIELDS = ("claim", "verdict", "contrast", "found", "measure", "unit", "first", "second", "exceeds",
-          "difference", "low", "high", "n", "lost", "why", "runs")  # fmt: skip
+          "difference", "low", "high", "n", "lost", "why", "sizes", "runs")  # fmt: skip
 
 
 def finding(one: Finding) -> str:
@@ -68,39 +68,46 @@ def tuned(study: Study | Trial, verdict: Verdict) -> list[str]:
 
 
 def lost(verdict: Verdict) -> list[str]:
-  """ "without: 2 diverged"; runs that count in no number, by arm."""
+  """ "without: 2 diverged"; runs that count in no number, by arm.
+
+  Of an arm with a choice all runs of what was chosen are done.
+  """
   lines = []
   for arm, runs in verdict.lost.items():
     states = Counter(run.state for run in runs)
-    lines.append(f"{arm}: {', '.join(f'{n} {state}' for state, n in states.items())}")
+    of = " of what was tried and not chosen" if arm in verdict.chosen else ""
+    lines.append(f"{arm}: {', '.join(f'{n} {state}' for state, n in states.items())}{of}")
   return lines
 
 
-def table(judged: Judged, size: Size, workdir: Path) -> Iterator[dict[str, Any]]:
+def table(
+  judged: Judged, size: Size, workdir: Path, alike: Mapping[str, Sequence[str]]
+) -> Iterator[dict[str, Any]]:
   """The numbers of every contrast; differences of `times` are logarithms.
 
-  A claim that a size cannot decide has one row, that says why. `runs` are folders, as from workdir.
+  A claim that a size cannot decide has one row, that says why. `runs` are folders, as from workdir;
+  `sizes` is what `alike` says of the claim at other sizes.
   """
   for name, verdict in judged.verdicts.items():
-    study = CLAIMS[name].study(size)
+    study, sizes = CLAIMS[name].study(size), "; ".join(alike.get(name, ()))
     if isinstance(study, Beyond):
       yield dict.fromkeys(FIELDS) | {
         "claim": name, "verdict": verdict.word, "found": verdict.word, "n": 0, "lost": 0,
-        "why": study.why,
+        "why": study.why, "sizes": sizes,
       }  # fmt: skip
     for one in verdict.findings:
-      yield _row(name, verdict, one, _folders(verdict, one, judged.runs[name], workdir))
+      folders = _folders(verdict, one, judged.runs[name], workdir)
+      yield _row(name, verdict, one) | {"sizes": sizes, "runs": "; ".join(folders)}
 
 
-def _row(name: str, verdict: Verdict, one: Finding, folders: Sequence[str]) -> dict[str, Any]:
+def _row(name: str, verdict: Verdict, one: Finding) -> dict[str, Any]:
   contrast, difference = one.contrast, one.difference
   values = (
     name, verdict.word, contrast.says, one.verdict, contrast.measure.name, contrast.measure.unit,
     contrast.first or "", contrast.second or "", contrast.exceeds, difference.mean, difference.low,
     difference.high, difference.n, sum(map(len, verdict.lost.values())), one.why,
-    "; ".join(folders),
   )  # fmt: skip
-  return dict(zip(FIELDS, values, strict=True))
+  return dict(zip(FIELDS, values, strict=False))
 
 
 def _folders(

@@ -37,7 +37,7 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
     if found is None:
       continue
     if found.recipe != recipe_of(study):
-      gap = Gap("unfinished", "this is another study by now: run it again")
+      gap = Gap("unfinished", "this is another study by now")
       judged.verdicts[name] = weigh(study.contrasts, {}, _everywhere(study, gap))
     elif isinstance(found, Measured) and isinstance(study, Trial):
       judged.verdicts[name] = _of_trial(study, found, seeds)

@@ -18,6 +18,7 @@ put the arms in the same order.
 
 import logging
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -249,13 +250,12 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
       raise ConfigError(f"there is no folder {workdir}\nIt is the --workdir of claims run")
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
   judged = verdicts.read(workdirs[0], values.size, seeds)
-  if values.format != "text":
-    rows = list(said.table(judged, values.size, workdirs[0]))
-    table.show(rows, values.format)
-    return 0
   alike: dict[str, list[str]] = {}
   for one in agreement.of_folders(workdirs, values.size, judged.verdicts, seeds):
     alike.setdefault(one.claim, []).append(agreement.say(one))
+  if values.format != "text":
+    table.show(list(said.table(judged, values.size, workdirs[0], alike)), values.format)
+    return 0
   parts = (
     (f"{name}  {CLAIMS[name].sentence}: {verdict.word}",
      _below(name, verdict, values.size, alike.get(name, ())))
@@ -265,6 +265,12 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   count = Counter(verdict.word for verdict in judged.verdicts.values())
   words = ", ".join(f"{n} {word}" for word, n in count.most_common())
   print(f"{counted(len(judged.verdicts), 'claim')}: {words}")
+  left = [name for name, verdict in judged.verdicts.items() if verdict.word == "unfinished"]
+  if left:
+    again = shlex.join(
+      ["claims", "run", *left, f"--size={values.size}", f"--workdir={workdirs[0]}"]
+    )
+    print(f"go on: python launch.py {again}")
   return _gallery(values, workdirs[0], judged, alike) if values.page else 0
 
 

@@ -180,6 +180,7 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -
   from jaxnets import runs
   from jaxnets.cli import preflight
   from jaxnets.cli.cell import passed_on
+  from jaxnets.report.words import counted
   from jaxnets.sweep import dispatch, folder, plan, shares
 
   sweep = folder.read(workdir)
@@ -221,26 +222,28 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -
   finally:
     for number, handler in before.items():
       signal.signal(number, handler)
-  log.info("%d train steps were compiled for the cells that ran", compiled)
+  log.info("%s compiled for the cells that ran", counted(compiled, "train step"))
   return _end(values, sweep, rows, received, broken, time.monotonic() - began, then)
 
 
 def _end(values, sweep, rows, received: list[int], broken: bool, seconds: float, then: str) -> int:
   """The table of failures, what is left, and the exit code."""
   from jaxnets import runs
+  from jaxnets.report.words import counted
 
   states = {row["hash"]: runs.read_run(sweep.workdir / row["folder"]) for row in rows}
   ended = [run.state for run in states.values()]
   failed = [row for row in rows if states[row["hash"]].state in ("failed", "diverged")]
   finished, left = ended.count("done"), len(rows) - ended.count("done") - len(failed)
   if failed:
+    title = f"{counted(len(failed), 'cell')} failed or diverged; their log.txt says more"
     table.show(
       [
         {"cell": row["hash"][:8], "run": row["folder"], "state": states[row["hash"]].state,
          "error": states[row["hash"]].error.partition("\n")[0]}
         for row in failed
       ],
-      values.format, title=f"{len(failed)} cells failed or diverged; their log.txt says more",
+      values.format, title=title,
     )  # fmt: skip
   text = f"{finished} done, {len(failed)} failed, {left} left, in {clock(seconds)}"
   if left and not broken:
@@ -292,8 +295,8 @@ def seeds_of(text: str) -> list[int]:
     found = list(range(int(first or 0), int(last))) if colon else [int(s) for s in text.split(",")]
   except ValueError:
     found = []
-  if not found:
-    raise ConfigError(f"--seeds={text} must be a range, 0:5, or a list, 0,1,7")
+  if not found or min(found) < 0:
+    raise ConfigError(f"--seeds={text} must be a range, 0:5, or a list, 0,1,7; none below 0")
   return found
 
 

@@ -45,6 +45,7 @@ def test_the_page_says_what_the_runs_say(tmp_path):
   assert "The laptop agrees" in text
   assert text.count("<svg") == 1
   assert numbers[0]["runs"].count("; ") == 9
+  assert {row["sizes"] for row in numbers} == set(SAID["C15"])
   assert "these nets have batch norm, and their gradients reach the first layers" in text
   folders = re.findall(r'<li><a href="([^"]+)/"', text)
   assert len(folders) == 10
@@ -58,7 +59,7 @@ def test_a_measure_that_no_contrast_names_is_shown_too(tmp_path):
   }
   verdict = judge.weigh(CLAIMS["C15"].study("cpu").contrasts[1:2], values)
   shown = gallery.screen(CLAIMS["C15"], "cpu", verdict, [])
-  assert [strip.name for strip in shown.strips] == ["test error", "break-even"]
+  assert [strip.name for strip in shown.strips] == ["test error, %", "break-even"]
   page = gallery.make("cpu", Judged({"C15": verdict}, {"C15": {}}), {}, tmp_path, tmp_path / "out")
   assert page.read_text().count("<svg") == 1
 
@@ -76,7 +77,7 @@ def test_the_page_shows_what_is_told_otherwise_than_it_is(tmp_path):
 
 def test_a_claim_that_a_size_cannot_decide_has_a_row_that_says_why(tmp_path):
   judged = Judged({"C19": judge.weigh((), {})}, {"C19": {}})
-  (row,) = said.table(judged, "cpu", tmp_path)
+  (row,) = said.table(judged, "cpu", tmp_path, {})
   assert (row["claim"], row["verdict"], row["n"]) == ("C19", "underpowered", 0)
   assert "1,202 layers" in row["why"]
 

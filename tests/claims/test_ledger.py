@@ -127,7 +127,7 @@ def test_a_study_that_is_another_by_now_is_unfinished(tmp_path, monkeypatch):
   monkeypatch.setitem(verdicts.CLAIMS, "C16", CLAIMS["C16"]._replace(study=lambda size: study))
   found = verdicts.read(tmp_path, "cpu").verdicts["C16"]
   assert found.word == "unfinished"
-  assert found.findings[0].why == "this is another study by now: run it again"
+  assert found.findings[0].why == "this is another study by now"
 
 
 def test_a_trial_that_is_another_by_now_is_unfinished_and_keeps_no_number(tmp_path, monkeypatch):
@@ -135,7 +135,7 @@ def test_a_trial_that_is_another_by_now_is_unfinished_and_keeps_no_number(tmp_pa
   another = trial(depth=20)
   monkeypatch.setitem(verdicts.CLAIMS, "C4", CLAIMS["C4"]._replace(study=lambda size: another))
   found = verdicts.read(tmp_path, "cpu").verdicts["C4"]
-  assert found.findings[0].why == "this is another study by now: run it again"
+  assert found.findings[0].why == "this is another study by now"
   with pytest.raises(ConfigError, match="C4 is another trial by now, so seed 7 is not kept"):
     ledger.write_trial(tmp_path, "cpu", "C4", another, 7, numbers_of(7))
   assert 7 not in ledger.read_trials(tmp_path, "cpu")["C4"].values["test error"]["a"]

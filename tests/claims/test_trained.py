@@ -151,6 +151,7 @@ def test_nothing_counts_as_chosen_until_all_that_is_tried_has_ended():
   broken = with_states((0.0, 0.0, 0.0), "diverged")
   verdict = judge.judge([WORSE], {"a": a, "b": [*broken, *full]})
   assert (verdict.word, verdict.chosen) == ("supported", {"b": 1})
+  assert said.lost(verdict) == ["b: 1 diverged of what was tried and not chosen"]
   verdict = judge.judge([WORSE], {"a": a, "b": [*broken, *broken]})
   assert verdict.word == "underpowered"
   assert "nothing that was tried for b" in verdict.findings[0].why

@@ -177,7 +177,7 @@ def test_forty_cells_of_rates_decays_and_seeds_compile_one_train_step(tmp_path):
   _out, err = process.communicate(timeout=1200)
   assert process.returncode == 0, err
   assert "40 cells, 1 programs to compile" in err
-  assert "1 train steps were compiled for the cells that ran" in err
+  assert "1 train step compiled for the cells that ran" in err
   ways = [r.record["compile"]["how"] for _, r in folder.runs_of(folder.read(tmp_path / "runs"))]
   assert ways.count("compiled") == 1
   assert ways.count("cache") <= 1  # the other worker's

@@ -13,7 +13,7 @@ from jaxnets.claims.probed import SPARE, ZEROS
 from jaxnets.claims.recipes import alexnet, recipe
 from jaxnets.claims.study import Arm, Claim, Contrast, Numbers, Overrides, Size, Study, Trial
 
-TIME = Measure("time of the product", lambda run: None, "times")
+TIME = Measure("time of the product", lambda run: None, "times", values_in="s")
 BREAK_EVEN = Measure("zeros at which sparse is as quick as dense", lambda run: None, "points")
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995)  # of zeros
 # At which of them dense is compared, by format: half of the arithmetic and a hundredth of it; JAX's

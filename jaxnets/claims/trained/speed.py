@@ -11,13 +11,13 @@ from jaxnets.claims.recipes import alexnet, coarse, recipe
 from jaxnets.claims.study import Arm, Claim, Contrast, Numbers, Overrides, Size, Study, Trial
 
 
-def _counted(name: str) -> Measure:
-  return Measure(name, lambda run: None, "times", exact=True)
+def _counted(name: str, values_in: str = "") -> Measure:
+  return Measure(name, lambda run: None, "times", exact=True, values_in=values_in)
 
 
-TRAINING = Measure("time of a train step", lambda run: None, "times")
-INFERENCE = Measure("time of a forward pass", lambda run: None, "times")
-WEIGHTS, MEMORY = _counted("parameters"), _counted("memory of a compiled train step")
+TRAINING = Measure("time of a train step", lambda run: None, "times", values_in="s")
+INFERENCE = Measure("time of a forward pass", lambda run: None, "times", values_in="s")
+WEIGHTS, MEMORY = _counted("parameters"), _counted("memory of a compiled train step", "bytes")
 # By what is said: the name of a net, and what is changed of it.
 NETS: dict[str, tuple[str, dict[str, Any]]] = {
   "GoogLeNet": ("googlenet", {}),

@@ -1,19 +1,23 @@
 """A claim as a picture: the runs of each arm, and intervals of differences beside their limits."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from jaxnets.report import words
 from jaxnets.report.figures import style
 from jaxnets.report.figures.style import Page
 
-LINE = 0.24  # inches of an arm or a contrast
-NAME = 24  # letters of an arm's name
+LINE = 0.24  # inches of an arm or a contrast, one more for a second line of its name
+SECOND = 0.12
+NAME = 24  # letters in a line of its name
+LABEL = 26  # letters in a line of an axis label
+FEWEST = 3  # ticks of an axis
 
 
 class Strip(NamedTuple):
@@ -46,10 +50,11 @@ class Forest(NamedTuple):
 def draw(strips: Sequence[Strip], forests: Sequence[Forest], page: Page) -> Figure:
   """A panel for each, side by side, or one below the other where the page is narrow."""
   panels = len(strips) + len(forests)
-  rows = [max(1, len(s.arms)) for s in strips] + [len(f.intervals) for f in forests]
+  rows = [_height(list(s.arms)) for s in strips]
+  rows += [_height([one.name for one in f.intervals]) for f in forests]
   columns = min(panels, page.columns)
   lines = -(-panels // columns)
-  height = lines * (LINE * max(2, *rows) + 0.75)
+  height = lines * (max(2 * LINE, *rows) + 0.75)
   figure = Figure(figsize=(page.width, height), layout="constrained")
   axes = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
   for panel in axes[panels:]:
@@ -74,7 +79,7 @@ def _strip(panel: Axes, strip: Strip) -> None:
     mean = math.exp(mean) if strip.logarithmic else mean
     panel.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=1.6)
   _rows(panel, list(strip.arms))
-  panel.set_xlabel(words.shortened(strip.name, 40))
+  panel.set_xlabel(textwrap.fill(words.shortened(strip.name, 3 * LABEL), LABEL))
   found = {v for values in strip.arms.values() for v in values}
   if strip.logarithmic:
     _logarithmic(panel)
@@ -100,8 +105,18 @@ def _forest(panel: Axes, forest: Forest) -> None:
     _logarithmic(panel)
 
 
+def _height(names: Sequence[str]) -> float:
+  """Inches of the rows of a panel."""
+  return len(names) * (LINE + SECOND * any("\n" in _wrapped(name) for name in names))
+
+
+def _wrapped(name: str) -> str:
+  """A name on two lines where one is too short."""
+  return textwrap.fill(words.shortened(name, 2 * NAME - 4), NAME)
+
+
 def _rows(panel: Axes, names: Sequence[str]) -> None:
-  labels = [words.shortened(name, NAME) for name in names]
+  labels = [_wrapped(name) for name in names]
   panel.yaxis.set_major_locator(FixedLocator(list(range(len(labels)))))
   panel.yaxis.set_major_formatter(FuncFormatter(lambda at, _: labels[round(at)]))
   panel.set_ylim(len(labels) - 0.4, -0.6)
@@ -112,8 +127,12 @@ def _rows(panel: Axes, names: Sequence[str]) -> None:
 def _logarithmic(panel: Axes) -> None:
   panel.set_xscale("log")
   low, high = panel.get_xlim()
-  panel.set_xlim(low / 1.1, high * 1.1)
-  ticks = style.round_numbers(low / 1.1, high * 1.1, (1, 1.5, 2, 3, 5, 7))
-  panel.xaxis.set_major_locator(FixedLocator(ticks or [low, high]))
+  more = min(1.1, (high / low) ** 0.1)
+  low, high = low / more, high * more
+  panel.set_xlim(low, high)
+  ticks = style.round_numbers(low, high, (1, 1.5, 2, 3, 5, 7))
+  if len(ticks) < FEWEST:  # all near one number
+    ticks = [v for v in MaxNLocator(4).tick_values(low, high) if low <= v <= high]
+  panel.xaxis.set_major_locator(FixedLocator(ticks))
   panel.xaxis.set_minor_locator(NullLocator())
   panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -107,7 +107,7 @@ def _row(name: str, verdict: Verdict, one: Finding) -> dict[str, Any]:
     contrast.first or "", contrast.second or "", contrast.exceeds, difference.mean, difference.low,
     difference.high, difference.n, sum(map(len, verdict.lost.values())), one.why,
   )  # fmt: skip
-  return dict(zip(FIELDS, values, strict=False))
+  return dict(zip(FIELDS[:-2], values, strict=True))
 
 
 def _folders(

@@ -18,6 +18,13 @@ class Judged(NamedTuple):
   runs: dict[str, Mapping[str, Tried]]  # by claim and arm; none of trials
 
 
+class Lack(NamedTuple):
+  """What it takes to finish a claim that is not."""
+
+  seeds: tuple[int, ...]  # all with which it was begun; () for the study's own
+  again: bool  # whether a run failed, which is not tried again unasked
+
+
 def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judged:
   """The verdicts of a size, of some seeds only when given.
 
@@ -48,6 +55,18 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
         verdict = verdict._replace(word="underpowered")
       judged.verdicts[name] = verdict
   return judged
+
+
+def lack(judged: Judged, name: str, workdir: Path, size: Size) -> Lack:
+  """What is to be run of an unfinished claim."""
+  study = CLAIMS[name].study(size)
+  begun = [own for tried in judged.runs[name].values() for own in tried]
+  seeds = {seed for own in begun for seed in own}
+  if isinstance(study, Trial):
+    seeds.update(ledger.read_trials(workdir, size)[name].seeds)  # there is one, as it is judged
+  planned = set() if isinstance(study, Beyond) else set(range(study.seeds))
+  failed = any(run.state == "failed" for own in begun for run in own.values())
+  return Lack(() if seeds == planned else tuple(sorted(seeds)), failed)
 
 
 def _of_trial(trial: Trial, found: Measured, seeds: Sequence[int] | None) -> Verdict:

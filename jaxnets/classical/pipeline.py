@@ -60,6 +60,30 @@ class Reader(NamedTuple):
 
 
 def run(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, Any]:
+  """What summary.json holds of a pipeline, as `measure`; where nothing is drawn, for all seeds.
+
+  `of_seed` is the seed with which it was measured in this process.
+  """
+  config = reader.config
+  draws = (
+    config.pipeline.images
+    or config.pipeline.classifier in classifiers.DRAWING
+    or any(features.FEATURES[part].fit for part in parts_of(config))
+  )
+  if draws:
+    return measure(reader, jobs, before_test)
+  values = {key: value for key, value in flatten(config).items() if key != "seed"}
+  found = reader.memo.get(
+    ("summary", *values.items(), reader.data_dir),
+    lambda: measure(reader, jobs, before_test) | {"of_seed": config.seed},
+  )
+  if found["of_seed"] != config.seed:
+    log.info("nothing is drawn: all is as with seed %d", found["of_seed"])
+    before_test()  # its test accuracy is of those images, too
+  return dict(found)
+
+
+def measure(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, Any]:
   """What summary.json holds of a pipeline, from its images to its test accuracy.
 
   Args:
@@ -83,7 +107,7 @@ def run(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, 
   standard = classifiers.standard_of(training.vectors)
   training = _standardised(training, standard)
   validation = None if validation is None else _standardised(validation, standard)
-  best, trials = _chosen(reader, lambda: choose(config, training, validation, jobs))
+  best, trials = choose(config, training, validation, jobs)
   metrics: dict[str, Any] = {}
   if validation is not None and best.validation is not None:
     metrics |= _scores("validation", best.validation, validation)
@@ -173,22 +197,6 @@ def choose(
     trials.append(trial._replace(model=None))
   assert best is not None  # a config's grid has a value
   return best, trials
-
-
-def _chosen(
-  reader: Reader, make: Callable[[], tuple[Trial, list[Trial]]]
-) -> tuple[Trial, list[Trial]]:
-  """What `make` chooses; where nothing is drawn all seeds of a process share it."""
-  config = reader.config
-  draws = (
-    config.pipeline.images
-    or config.pipeline.classifier in classifiers.DRAWING
-    or any(features.FEATURES[part].fit for part in parts_of(config))
-  )
-  if draws:
-    return make()
-  values = {key: value for key, value in flatten(config).items() if key != "seed"}
-  return reader.memo.get(("chosen", *values.items(), reader.data_dir), make)
 
 
 def attempt(

@@ -35,9 +35,10 @@ def check(cells: Sequence[Cell], data_dir: str | None) -> None:
     DataError: the dataset is not prepared.
   """
   for cell in cells:
-    wanted, section = cell.config.pipeline.images, cell.config.data
-    there = data.training_images(section.name, section.validation, data_dir)
+    section, wanted = cell.config.data, cell.config.pipeline.images
+    data.info(section.name, data_dir)
     if wanted:
+      there = data.training_images(section.name, section.validation, data_dir)
       subset.check_size(wanted, there, "pipeline.images")
     features.check_size(cell.config)
 

@@ -265,13 +265,25 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   count = Counter(verdict.word for verdict in judged.verdicts.values())
   words = ", ".join(f"{n} {word}" for word, n in count.most_common())
   print(f"{counted(len(judged.verdicts), 'claim')}: {words}")
-  left = [name for name, verdict in judged.verdicts.items() if verdict.word == "unfinished"]
-  if left:
-    again = shlex.join(
-      ["claims", "run", *left, f"--size={values.size}", f"--workdir={workdirs[0]}"]
-    )
-    print(f"go on: python launch.py {again}")
+  for words in _going_on(values, workdirs[0], judged):
+    print(f"go on: python launch.py {shlex.join(words)}")
   return _gallery(values, workdirs[0], judged, alike) if values.page else 0
+
+
+def _going_on(values: flags.FlagValues, workdir: Path, judged: Any) -> Iterator[list[str]]:
+  """Commands for what is unfinished, one for all claims that lack the same."""
+  from jaxnets.claims import verdicts
+
+  lacks: dict[verdicts.Lack, list[str]] = {}
+  for name, verdict in judged.verdicts.items():
+    if verdict.word == "unfinished":
+      lacks.setdefault(verdicts.lack(judged, name, workdir, values.size), []).append(name)
+  for lack, names in lacks.items():
+    words = ["claims", "run", *names, f"--size={values.size}"]
+    words += [f"--seeds={','.join(map(str, lack.seeds))}"] if lack.seeds else []
+    words += ["--retry_failed"] if lack.again else []
+    words += [f"--data_dir={values.data_dir}"] if values.data_dir else []
+    yield [*words, f"--workdir={workdir}"]
 
 
 def _gallery(values: flags.FlagValues, workdir: Path, judged: Any, alike: Any) -> int:

@@ -94,28 +94,41 @@ def load(
   about = get_info()
   if image_size is not None:
     about = about._replace(image_size=image_size)
-  stored_split = about.test_split if split == "test" else "train"
-  if stored_split not in about.counts:
-    raise DataError(
-      f'data.name={name} stores {", ".join(about.counts) or "nothing"}: nothing for "{split}"'
-    )
+  stored_split = _stored_split(about, split)
   if stored_split != "train":
     return Source(about, split, *get_stored(about, stored_split, None))
+  rows = _train_rows(about, split, validation)
+  whole = len(rows) == about.counts["train"]
+  return Source(about, split, *get_stored(about, "train", None if whole else rows))
+
+
+def training_images(name: str, validation: float, data_dir: str | Path | None = None) -> int:
+  """How many images `load` gives as "train", from the set's metadata only; raises as it does."""
+  about = info(name, data_dir)
+  _stored_split(about, "train")
+  return len(_train_rows(about, "train", validation))
+
+
+def _stored_split(about: Info, split: str) -> str:
+  """The stored split that holds a role."""
+  stored = about.test_split if split == "test" else "train"
+  if stored not in about.counts:
+    raise DataError(
+      f'data.name={about.name} stores {", ".join(about.counts) or "nothing"}: nothing for "{split}"'
+    )
+  return stored
+
+
+def _train_rows(about: Info, split: str, validation: float) -> np.ndarray:
+  """The rows of stored train that play `split`; never none."""
   count = about.counts["train"]
   rows = _rows(split, count, validation, about.test_split == "train")
   if not len(rows):
     raise ConfigError(
-      f"data.validation={validation} of {count} train images of {name} "
+      f"data.validation={validation} of {count} train images of {about.name} "
       f'leaves no image for "{split}"'
     )
-  return Source(about, split, *get_stored(about, "train", None if len(rows) == count else rows))
-
-
-def training_images(name: str, validation: float, data_dir: str | Path | None = None) -> int:
-  """How many images `load` gives as "train", from the set's metadata only."""
-  about = info(name, data_dir)
-  count = about.counts.get("train", 0)
-  return len(_rows("train", count, validation, about.test_split == "train")) if count else 0
+  return rows
 
 
 def _rows(split: str, count: int, validation: float, carve_test: bool) -> np.ndarray:

@@ -106,16 +106,28 @@ def build(
   """
   net = module(name, classes=classes, dtype=dtype, norm_group=norm_group, **fields)
 
-  def init(key, shape):
+  @functools.cache
+  def drawing(shape, key, is_read):  # what is traced to be read may have another form
+    del is_read
     import jax.numpy as jnp
 
-    from jaxnets.nets.learned import draw
+    from jaxnets.nets import learned
+
+    return learned.drawing(
+      lambda key: net.init(key, jnp.zeros(shape, jnp.float32), train=False), key
+    )
+
+  def init(key, shape):
+    import jax
+
+    from jaxnets import kernels
 
     if len(shape) != 4:
       raise ValueError(f"shape (={shape}) must be [batch, height, width, channels]")
     with _plain_errors(name, fields):
-      images = jnp.zeros(shape, jnp.float32)
-      variables = draw(lambda key: net.init(key, images, train=False), key)
+      kind = jax.ShapeDtypeStruct(key.shape, key.dtype)
+      draw = drawing(tuple(shape), kind, kernels.is_read())
+    variables = draw(key)
     return variables["params"], variables.get("batch_stats", {})
 
   def apply(params, stats, images, *, train=False, key=None, dropout=None):

@@ -34,8 +34,8 @@ def _traced_once(init: Initialiser) -> Initialiser:
   return jax.jit(init, static_argnums=1)
 
 
-def draw(init: Callable[[jax.Array], Any], key: jax.Array) -> Any:
-  """What `init` draws from the key, without the forward pass by which it learns the shapes.
+def drawing(init: Callable[[jax.Array], Any], key: jax.ShapeDtypeStruct) -> Callable[..., Any]:
+  """key -> what `init` draws from it, without the forward pass by which it learns the shapes.
 
   Outside jit it is evaluated operation by operation: every way and shape of drawing is a small
   program of its own, compiled once for all layers and nets. In one program XLA compiles the draws
@@ -43,5 +43,5 @@ def draw(init: Callable[[jax.Array], Any], key: jax.Array) -> Any:
   """
   traced, shapes = jax.make_jaxpr(init, return_shape=True)(key)
   needed, _ = dce_jaxpr(traced.jaxpr, [True] * len(traced.out_avals), instantiate=True)
-  values = jaxpr_as_fun(traced.replace(jaxpr=needed))(key)
-  return jax.tree.unflatten(jax.tree.structure(shapes), values)
+  draws = jaxpr_as_fun(traced.replace(jaxpr=needed))
+  return lambda key: jax.tree.unflatten(jax.tree.structure(shapes), draws(key))

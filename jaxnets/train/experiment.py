@@ -141,7 +141,6 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
   )  # fmt: skip
 
   everywhere = meshes.replicated(mesh)
-  place = jax.jit(lambda state: state, out_shardings=everywhere)
   with kernels.assumed("definition"):
     found = jax.eval_shape(init, abstract_key())
   abstract = jax.tree.map(
@@ -154,7 +153,7 @@ def _build(text: str, data_dir: str | None, fingerprint: str) -> Experiment:
     ensemble.check(net)
   return Experiment(
     config, recipe, digest(config), info, mesh, net, macs, steps, schedule, plateau, abstract,
-    lambda key: place(init(key)), make_step(), train_step,
+    lambda key: meshes.replicate(init(key), mesh), make_step(), train_step,
     jax.jit(make_eval_step(net, prepare_evaluation)),
     jax.jit(make_eval_step(net, prepare_evaluation, masks)) if masks else None,
     jax.jit(probe, out_shardings=everywhere), training, validation, data_dir,

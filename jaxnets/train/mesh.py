@@ -22,6 +22,16 @@ def replicated(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec())
 
 
+def replicate(tree: Any, mesh: Mesh) -> Any:
+  """Arrays that every host has, on all devices; without a copy where they lie there already."""
+  sharding = replicated(mesh)
+  if sharding.is_fully_addressable:
+    return jax.device_put(tree, sharding)
+  return jax.tree.map(
+    lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x), x.shape), tree
+  )
+
+
 def split(mesh: Mesh) -> NamedSharding:
   """The first axis, images, divided over the devices."""
   return NamedSharding(mesh, PartitionSpec(DATA))

@@ -10,6 +10,7 @@ from jaxnets.claims import judge, ledger, said, verdicts
 from jaxnets.claims.measures import TEST_ERROR
 from jaxnets.claims.study import Arm, Contrast, Study, Trial, recipe_of
 from jaxnets.claims.trained import CLAIMS
+from jaxnets.cli import main
 from jaxnets.errors import ConfigError
 from jaxnets.runs import write_json
 from jaxnets.sweep import folder, grid
@@ -128,6 +129,50 @@ def test_a_study_that_is_another_by_now_is_unfinished(tmp_path, monkeypatch):
   found = verdicts.read(tmp_path, "cpu").verdicts["C16"]
   assert found.word == "unfinished"
   assert found.findings[0].why == "this is another study by now"
+
+
+def said_to_go_on(folder, capsys, *more):
+  assert main(["launch.py", "claims", "report", str(folder), "--nopage", *more]) == 0
+  beginning = "go on: python launch.py "
+  lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(beginning)]
+  return [line.removeprefix(beginning).split() for line in lines]
+
+
+def test_the_report_says_how_to_go_on_with_the_seeds_that_were_begun(tmp_path, capsys):
+  begun = {"C15": None, "C16": None, "C11": [5, 6], "C17": [5, 6]}
+  for name, seeds in begun.items():
+    planned = ledger.plan([CLAIMS[name]], "cpu", seeds, lambda base: lambda *given: {})
+    ledger.write(tmp_path, "cpu", planned.declared)
+  own = CLAIMS["C4"].study("cpu")
+  assert isinstance(own, Trial)
+  ledger.plan_trial(tmp_path, "cpu", "C4", own, [3])
+  where = f"--workdir={tmp_path}"
+  assert said_to_go_on(tmp_path, capsys) == [
+    ["claims", "run", "C4", "--size=cpu", "--seeds=3", where],
+    ["claims", "run", "C11", "C17", "--size=cpu", "--seeds=5,6", where],
+    ["claims", "run", "C15", "C16", "--size=cpu", where],
+  ]
+  some = said_to_go_on(tmp_path, capsys, "--seeds=6,7", "--data_dir=DATA")
+  assert [
+    "claims",
+    "run",
+    "C11",
+    "C17",
+    "--size=cpu",
+    "--seeds=6",
+    "--data_dir=DATA",
+    where,
+  ] in some
+
+
+def test_to_go_on_with_what_failed_it_has_to_be_asked_for(tmp_path, capsys):
+  planned = ledger.plan([CLAIMS["C16"]], "cpu", None, lambda base: lambda *given: {})
+  ledger.write(tmp_path, "cpu", planned.declared)
+  place = tmp_path / planned.cells[0].hash
+  place.mkdir()
+  write_json(place / "run.json", {"schema": 1, "state": "failed", "error": "out of memory"})
+  (words,) = said_to_go_on(tmp_path, capsys)
+  assert "--retry_failed" in words
 
 
 def test_a_trial_that_is_another_by_now_is_unfinished_and_keeps_no_number(tmp_path, monkeypatch):

@@ -8,10 +8,10 @@ import pytest
 
 from jaxnets.claims import agreement, judge
 from jaxnets.claims.judge import Gap, Verdict
-from jaxnets.claims.measures import GAP, MASKS_SAVE, TEST_ERROR, below
+from jaxnets.claims.measures import GAP, MASKS_SAVE, PARAMS, TEST_ERROR, below
 from jaxnets.claims.probed import REACH, RESPONSE, SPARE, ZEROS
 from jaxnets.claims.study import Contrast
-from jaxnets.claims.trained import CLAIMS, sparsity
+from jaxnets.claims.trained import CLAIMS, identity, sparsity, speed
 from jaxnets.runs import PROBES, Run
 
 NONE = {"gradient_norm": None, "zero_share": None, "energy_90": None, "response_std": None}
@@ -138,6 +138,13 @@ def test_errors_to_get_to_differ_between_sizes_and_are_one_measure():
 
   (found,) = agreement.between(("cpu", judged(25)), ("laptop", judged(40)))
   assert found.same == 1
+
+
+def test_an_axis_has_the_unit_of_values_not_of_their_differences():
+  assert TEST_ERROR.axis == "test error, %"
+  assert PARAMS.axis == "parameters"
+  assert speed.TRAINING.axis == "time of a train step, s"
+  assert identity.CHANGE.axis == "change of a logit, of the largest, millionths"
 
 
 def test_the_break_even_of_sparse_kernels_lies_between_the_shares_that_were_timed():

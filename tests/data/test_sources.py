@@ -117,6 +117,7 @@ def test_photos_in_class_folders_have_roles(photos):
   assert np.bincount(data.load(name, "test").labels).tolist() == [0, 5]
   held_out = data.load(name, "validation", validation=0.2)
   assert len(held_out.labels) == 3
+  assert data.training_images(name, 0.2) == 10
   train = data.load(name, "train", validation=0.2)
   files = [s.records(i)[1] for s in (train, held_out) for i in range(len(s.labels))]
   assert len(set(files)) == 13
@@ -127,6 +128,9 @@ def test_class_folders_alone_give_a_fixed_fifth_to_the_test(photos):
   name = f"folder:{photos / 'train'}"
   roles = [data.load(name, s, validation=0.2) for s in ("train", "validation", "test")]
   assert [len(r.labels) for r in roles] == [8, 2, 3]
+  assert data.training_images(name, 0.2) == 8
+  with pytest.raises(ConfigError, match='leaves no image for "train"'):
+    data.training_images(name, 0.96)
   assert len({r.records(i)[1] for r in roles for i in range(len(r.labels))}) == 13
   assert data.info(name).test_split == "train"
 

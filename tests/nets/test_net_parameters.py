@@ -6,9 +6,9 @@ import json
 import jax
 import numpy as np
 import pytest
-from jax import monitoring
 
 from jaxnets import nets
+from jaxnets.nets import learned
 
 KEY = jax.random.key(0)
 
@@ -110,18 +110,22 @@ def test_the_parameters_are_the_same_to_the_bit_when_init_is_compiled_as_a_whole
   jax.tree.map(np.testing.assert_array_equal, net.init(KEY, shape), whole)
 
 
-def test_a_deeper_net_of_the_same_shapes_of_layers_needs_nothing_compiled_to_start():
-  compiled = []
+@pytest.mark.parametrize("name", ["mlp", "alexnet", "vgg11", "googlenet", "cifar_resnet20"])
+def test_to_start_a_net_no_image_goes_through_it(name):
+  fields = {"stem": "small"} if "stem" in nets.axes(name) else {}
+  fields |= {"remat": (1,)} if "remat" in nets.axes(name) and name != "googlenet" else {}
+  net = nets.build(name, width=0.05, **fields)
+  traced = str(jax.make_jaxpr(net.init, static_argnums=1)(KEY, (1, 32, 32, 3)))
+  assert "random_bits" in traced
+  for operation in ("conv", "dot_general", "reduce_window", "ffi_call"):
+    assert f" {operation}" not in traced, operation
 
-  def note(event, seconds, **facts):
-    if event == "/jax/core/compile/backend_compile_duration":
-      compiled.append(seconds)
 
-  monitoring.register_event_duration_secs_listener(note)
-  try:
-    nets.build("cifar_resnet20", width=0.375).init(KEY, (1, 8, 8, 3))
-    first = len(compiled)
-    nets.build("cifar_resnet56", width=0.375).init(KEY, (1, 8, 8, 3))
-  finally:
-    monitoring.unregister_event_duration_listener(note)
-  assert 0 < first == len(compiled)
+def test_a_net_is_traced_once_for_all_seeds(monkeypatch):
+  traced = []
+  own = learned.drawing
+  monkeypatch.setattr(learned, "drawing", lambda *given: traced.append(1) or own(*given))
+  net = nets.build("mlp", hidden=8)
+  one, other = (net.init(jax.random.key(seed), (1, 8, 8, 1)) for seed in (0, 1))
+  assert len(traced) == 1
+  assert not np.array_equal(*(tree[0]["head"]["kernel"] for tree in (one, other)))

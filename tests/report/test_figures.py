@@ -1,13 +1,14 @@
 """Figures as they are laid out: their size, and letters that can be read."""
 
 import itertools
+import math
 
 import pytest
 from matplotlib import style as styles
 from matplotlib.text import Text
 
 from jaxnets.report import content, figures, read
-from jaxnets.report.figures import pareto, style
+from jaxnets.report.figures import contrast, pareto, style
 from jaxnets.sweep import aggregate
 from tests.report.folders import SPEED, write_sweep
 
@@ -60,20 +61,8 @@ def test_letters_are_large_enough_inside_the_figure_and_apart(sweep, tmp_path):
       figure = figures.lay_out(kind, found, page)
       if figure is None:
         continue
-      figure.set_dpi(page.dots)
-      figure.draw_without_rendering()
       names.append(kind.name + page.suffix)
-      frame, texts = figure.bbox, drawn(figure)
-      assert len(texts) > 5
-      boxes = {one: one.get_window_extent() for one in texts}
-      for one, box in boxes.items():
-        said = (names[-1], one.get_text())
-        assert one.get_fontsize() >= 6.5, said
-        assert min(box.x0, box.y0, frame.x1 - box.x1, frame.y1 - box.y1) >= 0, said
-      for one, other in itertools.combinations(texts, 2):
-        if one.get_rotation() % 90 == 0 == other.get_rotation() % 90:
-          said = (names[-1], one.get_text(), other.get_text())
-          assert not covered(boxes[one], boxes[other]), said
+      check_letters(figure, page, names[-1])
   assert {"curves", "curves_85mm", "sweep", "sweep_85mm"} <= set(names)
 
 
@@ -92,6 +81,54 @@ def test_measured_cost_is_the_time_of_an_image_and_nothing_cheaper_beats_the_fro
   assert points[2].cost == pytest.approx(2 / (SPEED / 20 + 110))
   best = pareto.frontier([(one.cost, one.mean) for one in points], 1)
   assert best == [(points[0].cost, points[0].mean), (points[2].cost, points[2].mean)]
+
+
+LONG = "one 5x5, equal parameters"
+
+
+@pytest.mark.parametrize(
+  ("values", "logarithmic", "ticks"),
+  [
+    ((2.0, 2.5), False, None),
+    ((0.97, 1.08), True, None),
+    ((2e6, 9e7), True, {"2 M", "10 M", "50 M"}),
+    ((1_234_567, 1_234_571), True, None),
+  ],
+)
+def test_the_letters_of_a_claims_figure_too_and_no_two_ticks_are_alike(values, logarithmic, ticks):
+  own = [math.log(v) if logarithmic else v for v in values]
+  name = "test error beyond that of the same net on its training images, %"
+  arms = {"plain": own, LONG: own, f"{LONG}, no shortcuts and no norm": own}
+  strip = contrast.Strip(name, arms, range(3), logarithmic)
+  forest = contrast.Forest("times", [contrast.Interval("1", 0.1, 0.0, 0.2, 0.0)], logarithmic=True)
+  for page in style.PAGES:
+    with styles.context(["default", style.settings(page, "claim")]):
+      figure = contrast.draw([strip, strip], [forest], page)
+      check_letters(figure, page, page.suffix)
+    panel = figure.axes[0]
+    names = [label.get_text() for label in panel.get_yticklabels()]
+    assert names[1].replace("\n", " ") == LONG
+    assert "…" in names[2]
+    said = [one.get_text() for one in drawn(figure) if one in set(panel.get_xticklabels())]
+    assert len(set(said)) == len(said) > 0
+    assert ticks is None or ticks & set(said)
+
+
+def check_letters(figure, page, where):
+  """Letters are large enough, inside the figure, and apart."""
+  figure.set_dpi(page.dots)
+  figure.draw_without_rendering()
+  frame, texts = figure.bbox, drawn(figure)
+  assert len(texts) > 5
+  boxes = {one: one.get_window_extent() for one in texts}
+  for one, box in boxes.items():
+    said = (where, one.get_text())
+    assert one.get_fontsize() >= 6.5, said
+    assert min(box.x0, box.y0, frame.x1 - box.x1, frame.y1 - box.y1) >= 0, said
+  for one, other in itertools.combinations(texts, 2):
+    if one.get_rotation() % 90 == 0 == other.get_rotation() % 90:
+      said = (where, one.get_text(), other.get_text())
+      assert not covered(boxes[one], boxes[other]), said
 
 
 def covered(one, other) -> bool:

@@ -3,6 +3,7 @@
 import jax
 import optax
 import pytest
+from jax import monitoring
 
 from jaxnets import config, runs
 from jaxnets.train import compiled, experiment, loop, optim
@@ -55,6 +56,26 @@ def test_a_run_with_another_number_compiles_nothing_and_is_what_it_is_alone(key,
   alone, how = run(tmp_path / "alone", other)
   assert how in ("compiled", "cache")
   assert alone == after
+
+
+def test_a_deeper_net_of_the_same_shapes_of_layers_starts_without_compiling():
+  compiled = []
+
+  def note(event, seconds, **facts):
+    if event == "/jax/core/compile/backend_compile_duration":
+      compiled.append(seconds)
+
+  monitoring.register_event_duration_secs_listener(note)
+  try:
+    experiment.build(tiny_config(net__width=0.375)).init(jax.random.key(0))
+    first = len(compiled)
+    deeper = experiment.build(tiny_config(net__width=0.375, net__depth=14))
+    state = deeper.init(jax.random.key(0))
+  finally:
+    monitoring.unregister_event_duration_listener(note)
+  assert 0 < first == len(compiled)
+  everywhere = {x.sharding for x in jax.tree.leaves(deeper.abstract)}
+  assert {x.sharding for x in jax.tree.leaves(state)} == everywhere
 
 
 def test_a_run_that_shares_a_program_says_its_own_numbers(tmp_path):

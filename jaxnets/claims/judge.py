@@ -201,7 +201,8 @@ def gap_of(name: str, tried: Tried, chosen: int | None) -> Gap | None:
   runs = [run for some in tried for run in some.values()]
   left = sum(run.state not in ENDED for run in runs)
   if left or not runs:
-    return Gap("unfinished", f"{left} of {len(runs)} runs of {name} are not done")
+    why = f"{left} of {len(runs)} runs of {name} are not done" if runs else f"{name} has no runs"
+    return Gap("unfinished", why)
   if chosen is None:
     return Gap("underpowered", f"nothing that was tried for {name} is done with every seed")
   own = tried[chosen].values()

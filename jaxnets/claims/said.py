@@ -1,5 +1,6 @@
 """Verdicts on trained claims in words. No JAX here."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +13,8 @@ from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
 
 # Of a row of `table`.
-FIELDS = ("claim", "verdict", "contrast", "found", "measure", "unit", "first", "second", "exceeds",
-          "difference", "low", "high", "n", "lost", "why", "sizes", "runs")  # fmt: skip
+FIELDS = ("claim", "verdict", "contrast", "found", "measure", "unit", "first", "second", "must",
+          "limit", "difference", "low", "high", "n", "lost", "why", "sizes", "runs")  # fmt: skip
 
 
 def finding(one: Finding) -> str:
@@ -27,7 +28,7 @@ def finding(one: Finding) -> str:
   if difference.mean is not None:
     ends = [end for end in (difference.low, difference.high) if end is not None]
     # A number that is to stay below a limit is kept as its opposite.
-    sign, rule = (1, "exceed") if contrast.second else (-1, "stay below")
+    sign, rule = _rule(contrast)
     mean, *between = (sign * value + 0.0 for value in (difference.mean, *ends))  # no -0
     say = contrast.measure.say
     text += f", {contrast.measure.name}, {_who(contrast)}: {say(mean)} ("
@@ -83,7 +84,7 @@ def lost(verdict: Verdict) -> list[str]:
 def table(
   judged: Judged, size: Size, workdir: Path, alike: Mapping[str, Sequence[str]]
 ) -> Iterator[dict[str, Any]]:
-  """The numbers of every contrast; differences of `times` are logarithms.
+  """The numbers of every contrast, as `finding` tells them: `times` are ratios.
 
   A claim that a size cannot decide has one row, that says why. `runs` are folders, as from workdir;
   `sizes` is what `alike` says of the claim at other sizes.
@@ -102,12 +103,28 @@ def table(
 
 def _row(name: str, verdict: Verdict, one: Finding) -> dict[str, Any]:
   contrast, difference = one.contrast, one.difference
+  sign, rule = _rule(contrast)
+
+  def shown(value: float | None) -> float | None:
+    if value is None:
+      return None
+    return math.exp(sign * value) if contrast.measure.logarithmic else sign * value + 0.0
+
+  low, high = map(shown, (difference.low, difference.high)[::sign])
+  # Of an arm with a choice all runs of what was chosen are done.
+  arms = {arm for arm in (contrast.first, contrast.second) if arm not in verdict.chosen}
+  lost = sum(len(runs) for arm, runs in verdict.lost.items() if arm in arms)
   values = (
     name, verdict.word, contrast.says, one.verdict, contrast.measure.name, contrast.measure.unit,
-    contrast.first or "", contrast.second or "", contrast.exceeds, difference.mean, difference.low,
-    difference.high, difference.n, sum(map(len, verdict.lost.values())), one.why,
+    contrast.first or "", contrast.second or "", rule, shown(contrast.exceeds),
+    shown(difference.mean), low, high, difference.n, lost, one.why,
   )  # fmt: skip
   return dict(zip(FIELDS[:-2], values, strict=True))
+
+
+def _rule(contrast: Contrast) -> tuple[int, str]:
+  """The sign with which numbers are told, and what they must: see `Contrast`."""
+  return (1, "exceed") if contrast.second else (-1, "stay below")
 
 
 def _folders(

@@ -23,6 +23,7 @@ class Lack(NamedTuple):
 
   seeds: tuple[int, ...]  # all with which it was begun; () for the study's own
   again: bool  # whether a run failed, which is not tried again unasked
+  data_dir: str  # where the runs that began had their data; "" for the usual place
 
 
 def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judged:
@@ -65,8 +66,10 @@ def lack(judged: Judged, name: str, workdir: Path, size: Size) -> Lack:
   if isinstance(study, Trial):
     seeds.update(ledger.read_trials(workdir, size)[name].seeds)  # there is one, as it is judged
   planned = set() if isinstance(study, Beyond) else set(range(study.seeds))
-  failed = any(run.state == "failed" for own in begun for run in own.values())
-  return Lack(() if seeds == planned else tuple(sorted(seeds)), failed)
+  every = [run for own in begun for run in own.values()]
+  failed = any(run.state == "failed" for run in every)
+  data_dir = next(filter(None, (run.record.get("data_dir") for run in every)), "")
+  return Lack(() if seeds == planned else tuple(sorted(seeds)), failed, data_dir)
 
 
 def _of_trial(trial: Trial, found: Measured, seeds: Sequence[int] | None) -> Verdict:

@@ -12,7 +12,6 @@ from jaxnets.classical import config as pipelines
 from jaxnets.classical import features, packages, pipeline
 from jaxnets.classical.memo import Memo
 from jaxnets.config import Config, to_json
-from jaxnets.data import subset
 from jaxnets.errors import ConfigError, exit_code_of
 from jaxnets.sweep import folder
 from jaxnets.sweep.cells import Cell
@@ -39,7 +38,11 @@ def check(cells: Sequence[Cell], data_dir: str | None) -> None:
     data.info(section.name, data_dir)
     if wanted:
       there = data.training_images(section.name, section.validation, data_dir)
-      subset.check_size(wanted, there, "pipeline.images")
+      if wanted > there:
+        raise ConfigError(
+          f"--sizes={wanted} is more than the {there:,} training images of {section.name}\n"
+          "Use smaller ones, or all"
+        )
     features.check_size(cell.config)
 
 

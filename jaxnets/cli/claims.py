@@ -26,7 +26,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,8 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
     if values.shard is None or values.shard.startswith("1/"):
       code = _in_a_process(values, list(trials)) if trials else 0
       code = (_hand_made(values, planned) if planned.pipelines else 0) or code
+  else:
+    _unpriced(studies, planned)
   if not planned.cells:
     if values.dry_run:
       raise ConfigError("these claims train no nets: there is nothing to price")
@@ -163,6 +165,18 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
     values, spec, "What is told of these nets?", base, planned.cells, then="claims report",
   )  # fmt: skip
   return ended or code
+
+
+def _unpriced(studies: Mapping[str, Any], planned: Any) -> None:
+  """Says what of the claims trains no nets, and so is in no price."""
+  from jaxnets.claims.study import Trial
+  from jaxnets.report.words import counted
+
+  trials = [name for name, study in studies.items() if isinstance(study, Trial)]
+  if trials:
+    log.warning("not priced, measured without training: %s", ", ".join(trials))
+  if planned.pipelines:
+    log.warning("not priced: %s of hand-made features", counted(len(planned.pipelines), "pipeline"))
 
 
 def _possible(claims: Iterable[Any], size: Any) -> list[Any]:
@@ -280,9 +294,11 @@ def _going_on(values: flags.FlagValues, workdir: Path, judged: Any) -> Iterator[
       lacks.setdefault(verdicts.lack(judged, name, workdir, values.size), []).append(name)
   for lack, names in lacks.items():
     words = ["claims", "run", *names, f"--size={values.size}"]
-    words += [f"--seeds={','.join(map(str, lack.seeds))}"] if lack.seeds else []
+    seeds = values.seeds or ",".join(map(str, lack.seeds))
+    data_dir = values.data_dir or lack.data_dir
+    words += [f"--seeds={seeds}"] if seeds else []
     words += ["--retry_failed"] if lack.again else []
-    words += [f"--data_dir={values.data_dir}"] if values.data_dir else []
+    words += [f"--data_dir={data_dir}"] if data_dir else []
     yield [*words, f"--workdir={workdir}"]
 
 

@@ -10,12 +10,6 @@ from jaxnets.errors import ConfigError
 _SALT = 0x737562736574
 
 
-def check_size(size: int, there: int, field: str = "data.images") -> None:
-  """Refuses a subset of more training images than there are."""
-  if size > there:
-    raise ConfigError(f"{field} (={size}) must be at most {there}, or 0 for all")
-
-
 def subset(labels: np.ndarray, size: int, seed: int, field: str = "data.images") -> np.ndarray:
   """The rows of a training subset, sorted int64 [size].
 
@@ -31,7 +25,8 @@ def subset(labels: np.ndarray, size: int, seed: int, field: str = "data.images")
   Raises:
     ConfigError: fewer training images than `size`.
   """
-  check_size(size, len(labels), field)
+  if size > len(labels):
+    raise ConfigError(f"{field} (={size}) must be at most {len(labels)}, or 0 for all")
   if not size:
     return np.arange(len(labels))
   shuffled = order.permutation(seed + _SALT, 0, len(labels))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jaxnets import cost, data
-from jaxnets.claims import judge, ledger, said
+from jaxnets.claims import judge, ledger, said, verdicts
 from jaxnets.claims.judge import decide
 from jaxnets.claims.measures import MACS, TEST_ERROR, TRAIN_ERROR, steps_to
 from jaxnets.claims.study import SIZES, Contrast, Study, Trial, find
@@ -141,6 +141,20 @@ def test_runs_that_are_left_out_would_be_chosen_by_the_result(which, seed, state
   assert verdict.word == word
   assert verdict.findings[0].why == why.format(which)
   assert said.lost(verdict) == [f"{which}: 1 {state}"]
+
+
+def test_a_table_tells_ratios_and_what_must_stay_below_as_it_is():
+  more = Contrast("b costs thrice", "a", "b", MACS, math.log(3))
+  less = Contrast("a errs less than in 30 of 100", "a", None, TEST_ERROR, -30.0)
+  arms = {"a": arm(0.2, 0.22, 0.21, macs=100), "b": arm(0.1, 0.1, 0.1, macs=400)}
+  verdict = judge.judge([more, less], arms)
+  judged = verdicts.Judged({"C1": verdict}, {"C1": arms})
+  first, second = said.table(judged, "cpu", Path(), {})
+  assert first["difference"] == pytest.approx(4.0)
+  assert (first["must"], first["limit"]) == ("exceed", pytest.approx(3.0))
+  assert second["difference"] == pytest.approx(21.0)
+  assert second["low"] < 21 < second["high"]
+  assert (second["must"], second["limit"]) == ("stay below", 30.0)
 
 
 def test_nothing_counts_as_chosen_until_all_that_is_tried_has_ended():

@@ -134,7 +134,7 @@ def test_a_folder_of_nets_is_refused(launch, tmp_path):
     (("--config.data.validation=0.0",), 2, "keeps no images to choose among 4 strengths"),
     (("--config.data.name=cifr10",), 2, 'Did you mean "cifar10"?'),
     (("--config.data.name=cifar10", "--data_dir=nowhere"), 3, "data prepare cifar10"),
-    (("--sizes=100,5000",), 2, "pipeline.images (=5000) must be at most 1167, or 0 for all"),
+    (("--sizes=100,5000",), 2, "--sizes=5000 is more than the 1,167 training images of digits"),
     (("--seeds=-1:2",), 2, "none below 0"),
     (("--sizes=many",), 2, "--sizes=many must be numbers of images"),
     (("--feature=hog",), 2, "there is no flag --feature. Did you mean --features?"),

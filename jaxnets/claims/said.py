@@ -111,7 +111,7 @@ def _row(name: str, verdict: Verdict, one: Finding) -> dict[str, Any]:
     return math.exp(sign * value) if contrast.measure.logarithmic else sign * value + 0.0
 
   low, high = map(shown, (difference.low, difference.high)[::sign])
-  # Of an arm with a choice all runs of what was chosen are done.
+  # Of an arm with a choice none is lost that counts: see `lost`.
   arms = {arm for arm in (contrast.first, contrast.second) if arm not in verdict.chosen}
   lost = sum(len(runs) for arm, runs in verdict.lost.items() if arm in arms)
   values = (

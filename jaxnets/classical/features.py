@@ -9,6 +9,7 @@ ConvNet's MACs. It is the algorithm that is counted, as written in its module.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from jaxnets.classical import colour, gist, hog, lbp, patches, sift
 from jaxnets.classical.config import parts_of
 from jaxnets.config import Config
 from jaxnets.errors import ConfigError
+
+_CHUNK = 256  # images that a thread describes at a time
 
 # (images uint8 [n, h, w, c], section of the config, seed) -> what is learned
 Fit = Callable[[np.ndarray, Any, int], Any]
@@ -73,10 +76,20 @@ def fit(part: str, images: np.ndarray, config: Config) -> Any:
   return None if own is None else own(images, section_of(config, part), config.seed)
 
 
-def describe(part: str, images: np.ndarray, config: Config, fitted: Any) -> np.ndarray:
-  """Images uint8 [n, h, w, c] as vectors, float32 [n, d]."""
+def describe(
+  part: str, images: np.ndarray, config: Config, fitted: Any, jobs: int = 1
+) -> np.ndarray:
+  """Images uint8 [n, h, w, c] as vectors, float32 [n, d]; by `jobs` threads, with the same bits.
+
+  Matrix products within them have one thread each: with as many as cores they wait for each other.
+  """
+  from threadpoolctl import threadpool_limits
+
   given = () if fitted is None else (fitted,)
-  return FEATURES[part].describe(images, section_of(config, part), *given)
+  own, section = FEATURES[part].describe, section_of(config, part)
+  chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+  with threadpool_limits(1), ThreadPoolExecutor(jobs) as threads:
+    return np.concatenate(list(threads.map(lambda chunk: own(chunk, section, *given), chunks)))
 
 
 def macs(config: Config, channels: int) -> int | None:

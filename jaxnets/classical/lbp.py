@@ -25,12 +25,10 @@ def patterns(images: np.ndarray, section: Any) -> np.ndarray:
 
   r = section.radius
   padded = np.pad(images, ((0, 0), (r, r), (r, r)), mode="edge")
-  count, height, width = padded.shape
-  # One above the other they are one image, and one call; no circle reaches past the padding.
-  codes = local_binary_pattern(
-    padded.reshape(count * height, width), section.points, r, section.method
-  )
-  return codes.reshape(padded.shape)[:, r:-r, r:-r].astype(np.int64)
+  # One by one: where an image is flat, rounded places of points decide, which images that are
+  # stacked to one call have in other rows.
+  codes = [local_binary_pattern(one, section.points, r, section.method) for one in padded]
+  return np.stack(codes)[:, r:-r, r:-r].astype(np.int64)
 
 
 def patterns_of(section: Any) -> int:

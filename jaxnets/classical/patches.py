@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxnets.data import order
 
-_CHUNK = 16  # images at a time: their activations take 40 MB with 800 centroids
+_CHUNK = 4  # images at a time: at 32 px their activations take 2 MB with 200 centroids
 _PATCH_SALT = 0x7061746368
 
 
@@ -75,9 +75,14 @@ def zca(patches: np.ndarray, added: float) -> tuple[np.ndarray, np.ndarray]:
 
 def triangle(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
   """max(0, mean(z) - z) of the distances z of points [n, d] to centroids [k, d]: float32 [n, k]."""
-  squares = (points**2).sum(axis=1, keepdims=True) + (centroids**2).sum(axis=1)
-  distance = np.sqrt(np.maximum(squares - 2 * (points @ centroids.T), 0))
-  return np.maximum(distance.mean(axis=1, keepdims=True) - distance, 0)
+  # In place, which takes half the time.
+  distance = (points**2).sum(axis=1, keepdims=True) + (centroids**2).sum(axis=1)
+  products = points @ centroids.T
+  products *= 2
+  distance -= products
+  np.sqrt(np.maximum(distance, 0, out=distance), out=distance)
+  np.subtract(distance.mean(axis=1, keepdims=True), distance, out=distance)
+  return np.maximum(distance, 0, out=distance)
 
 
 def quadrants(maps: np.ndarray) -> np.ndarray:

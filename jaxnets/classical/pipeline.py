@@ -56,26 +56,22 @@ class Reader(NamedTuple):
   config: Config
   data_dir: str | None
   memo: Memo
+  jobs: int = 1  # threads that describe images, and grow trees
   load: Callable[[Config, str, str | None], Source] = images.load
 
 
-def run(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, Any]:
+def run(reader: Reader, before_test: Callable[[], Any]) -> dict[str, Any]:
   """What summary.json holds of a pipeline, as `measure`; where nothing is drawn, for all seeds.
 
   `of_seed` is the seed with which it was measured in this process.
   """
   config = reader.config
-  draws = (
-    config.pipeline.images
-    or config.pipeline.classifier in classifiers.DRAWING
-    or any(features.FEATURES[part].fit for part in parts_of(config))
-  )
-  if draws:
-    return measure(reader, jobs, before_test)
+  if _draws(reader):
+    return measure(reader, before_test)
   values = {key: value for key, value in flatten(config).items() if key != "seed"}
   found = reader.memo.get(
     ("summary", *values.items(), reader.data_dir),
-    lambda: measure(reader, jobs, before_test) | {"of_seed": config.seed},
+    lambda: measure(reader, before_test) | {"of_seed": config.seed},
   )
   if found["of_seed"] != config.seed:
     log.info("nothing is drawn: all is as with seed %d", found["of_seed"])
@@ -83,12 +79,22 @@ def run(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, 
   return dict(found)
 
 
-def measure(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[str, Any]:
+def _draws(reader: Reader) -> bool:
+  """Whether the seed has a say: in the subset, in what features learn, or in the classifier."""
+  config = reader.config
+  if config.pipeline.images or any(features.FEATURES[part].fit for part in parts_of(config)):
+    return True
+  name = config.pipeline.classifier
+  return name in classifiers.DRAWING and classifiers.draws(
+    name, *read(reader, "train", {}).vectors.shape
+  )
+
+
+def measure(reader: Reader, before_test: Callable[[], Any]) -> dict[str, Any]:
   """What summary.json holds of a pipeline, from its images to its test accuracy.
 
   Args:
     reader: of the config's images.
-    jobs: threads that grow trees.
     before_test: called once, right before the test images are read.
 
   Raises:
@@ -107,7 +113,7 @@ def measure(reader: Reader, jobs: int, before_test: Callable[[], Any]) -> dict[s
   standard = classifiers.standard_of(training.vectors)
   training = _standardised(training, standard)
   validation = None if validation is None else _standardised(validation, standard)
-  best, trials = choose(config, training, validation, jobs)
+  best, trials = choose(config, training, validation, reader.jobs)
   metrics: dict[str, Any] = {}
   if validation is not None and best.validation is not None:
     metrics |= _scores("validation", best.validation, validation)
@@ -156,7 +162,7 @@ def learn(reader: Reader) -> Fitted:
   parts = [p for p in parts_of(config) if features.FEATURES[p].fit is not None]
   return {
     part: reader.memo.get(
-      ("learned", *_identity(reader, part), *_subset(config)),
+      ("learned", *_identity(reader, part), *_subset(config), config.seed),
       lambda part=part: features.fit(part, gather(reader, "train")[0], config),
     )
     for part in parts
@@ -170,13 +176,14 @@ def read(reader: Reader, split: str, fitted: Fitted) -> Split:
 
   def describe(part: str) -> tuple[np.ndarray, float]:
     start = time.perf_counter()
-    vectors = features.describe(part, here, config, fitted.get(part))
+    vectors = features.describe(part, here, config, fitted.get(part), reader.jobs)
     return vectors, (time.perf_counter() - start) / len(here)
 
   found = []
   for part in parts_of(config):
-    own = _subset(config) if split == "train" or part in fitted else ()
-    key = (split, *_identity(reader, part), *own)
+    subset_of = _subset(config) if split == "train" or part in fitted else ()
+    seed = (config.seed,) if part in fitted else ()
+    key = (split, *_identity(reader, part), *subset_of, *seed)
     found.append(reader.memo.get(key, lambda part=part: describe(part)))
   vectors = np.concatenate([vectors for vectors, _ in found], axis=1)
   return Split(vectors, labels, here.shape[3], sum(seconds for _, seconds in found))
@@ -253,8 +260,10 @@ def _identity(reader: Reader, part: str) -> tuple[Any, ...]:
   return (part, *values.get(part, {}).values(), *values["data"].values(), reader.data_dir)
 
 
-def _subset(config: Config) -> tuple[int, int]:
-  return config.pipeline.images, config.seed
+def _subset(config: Config) -> tuple[int, ...]:
+  """What tells training images from others: the number, and of a part of them the seed."""
+  images = config.pipeline.images
+  return (images, config.seed) if images else (0,)
 
 
 def _standardised(split: Split, standard: classifiers.Standard) -> Split:

@@ -128,7 +128,7 @@ def _run_and_note(
       reads = runs.note_test_read(workdir)
       log.info("reading the test split; reads of it so far: %d", reads)
 
-    summary = pipeline.run(pipeline.Reader(config, data_dir, memo), jobs, note)
+    summary = pipeline.run(pipeline.Reader(config, data_dir, memo, jobs), note)
     summary["data"] = {"name": about.name, "fingerprint": about.fingerprint}
     runs.write_json(workdir / "summary.json", summary)
   except (Exception, KeyboardInterrupt) as error:

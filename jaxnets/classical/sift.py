@@ -22,7 +22,6 @@ from jaxnets.data import order
 BINS, ORIENTATIONS = 4, 8
 LENGTH = BINS * BINS * ORIENTATIONS
 _CLIP = 0.2
-_CHUNK = 256  # images at a time
 
 
 class Words(NamedTuple):
@@ -58,12 +57,9 @@ def _dense_sample(images: np.ndarray, section: Any, seed: int) -> np.ndarray:
 
 
 def _dense_bags(images: np.ndarray, section: Any, words: Words) -> np.ndarray:
-  bags = []
-  for start in range(0, len(images), _CHUNK):
-    found = descriptors(images[start : start + _CHUNK], section)
-    nearest = nearest_words(found.reshape(-1, LENGTH), words)
-    bags.append(histograms(nearest.reshape(found.shape[:3]), len(words.centres), section.grid))
-  return np.concatenate(bags)
+  found = descriptors(images, section)
+  nearest = nearest_words(found.reshape(-1, LENGTH), words)
+  return histograms(nearest.reshape(found.shape[:3]), len(words.centres), section.grid)
 
 
 def _keypoint_sample(images: np.ndarray, section: Any, seed: int) -> np.ndarray:

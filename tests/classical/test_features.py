@@ -84,6 +84,21 @@ def test_patterns_of_a_stack_are_those_of_each_image_alone():
   np.testing.assert_array_equal(lbp.patterns(light, about), np.array(alone)[:, 1:-1, 1:-1])
 
 
+@pytest.mark.parametrize("part", features.FEATURES)
+def test_an_image_is_described_alike_wherever_it_stands_and_by_any_number_of_threads(part):
+  about = config.changed({"kmeans.sample": 500, "kmeans.centroids": 20, "sift.words": 20})
+  y, x = np.mgrid[:32, :32]
+  # Where what is between two pixels is as light as a third, roundings choose the pattern.
+  stairs = (100 + x // 2 + y).astype(np.uint8)[None, ..., None].repeat(3, axis=3)
+  photos = np.concatenate([PHOTOS, stairs])
+  fitted = features.fit(part, photos, about)
+  many = np.concatenate([photos] * 100)
+  found = features.describe(part, many, about, fitted, jobs=2)
+  np.testing.assert_array_equal(found, features.describe(part, many, about, fitted))
+  alone = features.describe(part, photos, about, fitted)
+  np.testing.assert_allclose(found, np.concatenate([alone] * 100), rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize(("scale", "orientation"), [(0, 0), (1, 2), (2, 5)])
 def test_gist_answers_most_to_the_grating_that_a_filter_is_for(scale, orientation):
   frequency = 0.3 / 1.85**scale

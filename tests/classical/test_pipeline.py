@@ -23,8 +23,8 @@ def small(**values):
 
 
 def result(about, *, load=images.load, before_test=lambda: None, memo=None):
-  reader = pipeline.Reader(about, None, memo or Memo(), load)
-  return pipeline.run(reader, 1, before_test)
+  reader = pipeline.Reader(about, None, memo or Memo(), load=load)
+  return pipeline.run(reader, before_test)
 
 
 def spoiled(split):
@@ -184,7 +184,18 @@ def test_classifiers_of_one_feature_share_its_vectors(monkeypatch):
   assert described == ["lbp"] * 4  # another subset, the same validation and test images
 
 
-@pytest.mark.parametrize("classifier", ["logreg", "rbf", "tree"])
+def test_seeds_share_vectors_that_depend_on_no_seed(monkeypatch):
+  described, own = [], features.describe
+  monkeypatch.setattr(
+    features, "describe", lambda part, *rest: described.append(part) or own(part, *rest)
+  )
+  memo, one = Memo(), {"pipeline_features": "raw+kmeans", "pipeline_classifier": "tree"}
+  for seed in (0, 1):
+    result(small(**one, pipeline_images=0, seed=seed), memo=memo)
+  assert sorted(described) == ["kmeans"] * 6 + ["raw"] * 3
+
+
+@pytest.mark.parametrize("classifier", ["logreg", "svm", "rbf", "tree"])
 def test_seeds_share_a_classifier_for_which_nothing_is_drawn(classifier, monkeypatch):
   fitted = []
   own = classifiers.fit

@@ -9,7 +9,7 @@ def recipe(size: Size, net: str, **axes) -> Config:
   """The config of a study's base.
 
   cpu: 400 steps on the 1,297 training images of the embedded digits, not augmented; 5 to 40 s a run
-  on two cores. laptop: 600 steps of CIFAR-10, 1.7 passes, 20 to 100 s a run. gpu: CIFAR-10 as in He
+  on two cores. laptop: 500 steps of CIFAR-10, 0.7 passes, 20 to 200 s a run. gpu: CIFAR-10 as in He
   et al. 2015, section 4.2. pod: ImageNet as in section 3.4.
   """
   return {"cpu": _digits, "laptop": _passes, "gpu": _cifar10, "pod": _imagenet}[size](net, axes)
@@ -62,9 +62,10 @@ def _passes(net: str, axes: dict) -> Config:
   c.optim.schedule = "cosine"
   c.optim.warmup_steps = 40
   c.optim.weight_decay = 5e-4
-  c.train.steps = 600
+  c.train.batch = 64
+  c.train.steps = 500
   c.train.log_every = 20
-  c.train.checkpoint_every = c.eval.every = 300
+  c.train.checkpoint_every = c.eval.every = 250
   return c
 
 

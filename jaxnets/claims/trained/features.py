@@ -35,7 +35,7 @@ def _base(size: Size) -> Config:
     widths=(32, 64, 128)[:stages], units=(2,) * stages,
   )  # fmt: skip
   if size == "laptop":
-    c.train.steps = 2500
+    c.train.steps = 2000
   return c
 
 

@@ -80,7 +80,7 @@ def _head(size: Size) -> Study:
 
 
 def _norm(size: Size) -> Study:
-  measure = steps_to({"laptop": 40, "pod": 60}.get(size, 20))
+  measure = steps_to({"laptop": 50, "pod": 60}.get(size, 20))
   rates = ({"optim.lr": 0.01}, {"optim.lr": 0.03}, {"optim.lr": 0.1})
   nets: dict[str, Overrides] = {
     "without": {"net.norm": "none"} | _stacks(size, 2),

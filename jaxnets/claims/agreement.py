@@ -28,16 +28,13 @@ class Agreement(NamedTuple):
 
 
 def of_folders(
-  workdirs: Sequence[Path],
-  size: Size,
-  found: Mapping[str, Verdict],
-  seeds: Sequence[int] | None = None,
+  workdirs: Sequence[Path], size: Size, found: Mapping[str, Verdict]
 ) -> Iterator[Agreement]:
-  """The agreement of verdicts at a size with those of every other size in the folders."""
+  """The agreement of verdicts at a size with those of every other size, all its seeds."""
   for workdir in workdirs:
     for other in SIZES:
       if other != size and ledger.holds(workdir, other):
-        yield from between((size, found), (other, verdicts.read(workdir, other, seeds).verdicts))
+        yield from between((size, found), (other, verdicts.read(workdir, other).verdicts))
 
 
 def between(

@@ -178,6 +178,12 @@ def write_trial(
     _write(workdir, known)
 
 
+def declared_seeds(arms: Arms) -> set[int]:
+  """The seeds with which everything that is tried for every arm was to be run."""
+  own = [set(one.cells) for tried in arms.values() for one in tried]
+  return set.intersection(*own) if own else set()
+
+
 def _union(before: list[Choice], now: list[Choice]) -> list[Choice]:
   old = {one.recipe: one.cells for one in before}
   return [one._replace(cells=old.get(one.recipe, {}) | one.cells) for one in now]

@@ -51,6 +51,11 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
       judged.verdicts[name] = _of_trial(study, found, seeds)
     elif isinstance(found, Declared) and isinstance(study, Study):
       judged.runs[name] = ledger.runs_of(workdir, found.arms, seeds)
+      absent = set(seeds or ()) - ledger.declared_seeds(found.arms)
+      if seeds and absent:
+        gap = Gap("unfinished", f"{len(absent)} of {len(seeds)} seeds were not run")
+        judged.verdicts[name] = weigh(study.contrasts, {}, _everywhere(study, gap))
+        continue
       verdict = judge(study.contrasts, judged.runs[name], study.tuned_by)
       if verdict.word == "refuted" and study.cannot_refute:
         verdict = verdict._replace(word="underpowered")
@@ -74,7 +79,7 @@ def lack(judged: Judged, name: str, workdir: Path, size: Size) -> Lack:
 
 def _of_trial(trial: Trial, found: Measured, seeds: Sequence[int] | None) -> Verdict:
   """The verdict on a trial; some seeds of those that were planned would be a choice."""
-  planned = {seed for seed in found.seeds if seeds is None or seed in seeds}
+  planned = set(found.seeds if seeds is None else seeds)
   values = ledger.of_seeds(found.values, seeds)
   done = planned & ledger.seeds_of(values, trial.contrasts)
   gap = Gap("unfinished", f"{len(planned - done)} of {len(planned)} seeds are not measured")

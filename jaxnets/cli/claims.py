@@ -12,16 +12,13 @@ run: trains what is missing for the named claims, or for all. cpu is the embedde
 minute of CIFAR-10 a run, gpu CIFAR-10 by the paper's recipe, pod ImageNet. The same command again
 goes on. No verdict comes from one seed.
 
-report: of --size in the first folder; where it or another folder holds another size, whether both
-put the arms in the same order.
+report: of --size in the first folder, with --seeds of those; where it or another folder holds
+another size, whether both put the arms in the same order.
 """
 
 import logging
-import os
 import shlex
 import shutil
-import socket
-import subprocess
 import sys
 import textwrap
 import time
@@ -33,8 +30,7 @@ from typing import Any
 from absl import flags
 
 from jaxnets import memory
-from jaxnets.cli import reading, sweep, table
-from jaxnets.cli.logs import said_to
+from jaxnets.cli import claim_runs, reading, sweep, table
 from jaxnets.errors import ConfigError, DataError, did_you_mean
 
 log = logging.getLogger("jaxnets")
@@ -57,7 +53,7 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> int:
   """Does what the first word says."""
-  kinds = {"static": _static, "list": _list, "run": _run, "measure": _measure,
+  kinds = {"static": _static, "list": _list, "run": _run, "measure": claim_runs.measure,
            "report": _report}  # fmt: skip
   if not arguments or arguments[0] not in kinds:
     got = " ".join(arguments[:1])
@@ -137,6 +133,8 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
     chosen, values.size, seeds, lambda base: equal.make_solve(base, values.data_dir)
   )
   studies = {one.id: one.study(values.size) for one in chosen}
+  hours = values.max_hours
+  ends = time.monotonic() + (float("inf") if hours is None else 3600 * hours)
   for name, study in studies.items():
     if isinstance(study, Beyond):
       log.warning("%s is not decided at this size: %s", name, study.why)
@@ -151,14 +149,18 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
       ledger.plan_trial(Path(values.workdir), values.size, name, trial, planned_seeds)
     # Of several shards the first measures, and runs what is no net.
     if values.shard is None or values.shard.startswith("1/"):
-      code = _in_a_process(values, list(trials)) if trials else 0
-      code = (_hand_made(values, planned) if planned.pipelines else 0) or code
+      code = claim_runs.in_a_process(values, list(trials), ends) if trials else 0
+      if code in (75, 130):
+        return code
+      code = claim_runs.hand_made(values, planned.pipelines, ends) or code
   else:
     _unpriced(studies, planned)
   if not planned.cells:
     if values.dry_run:
       raise ConfigError("these claims train no nets: there is nothing to price")
     return code
+  if hours is not None:
+    values.max_hours = max(0.0, ends - time.monotonic()) / 3600
   base = planned.cells[0].config
   spec = f"claims run {' '.join(names)} --size={values.size}".replace("  ", " ")
   ended = sweep.run_cells(
@@ -194,64 +196,6 @@ def _possible(claims: Iterable[Any], size: Any) -> list[Any]:
   return chosen
 
 
-def _hand_made(values: flags.FlagValues, planned: Any) -> int:
-  """Runs what is missing of the pipelines of hand-made features; FAILED if some do not end well."""
-  from jaxnets.claims import ledger
-  from jaxnets.classical import session
-  from jaxnets.sweep import folder
-
-  session.check(planned.pipelines, values.data_dir)
-  workdir = Path(values.workdir).absolute() / ledger.PIPELINES
-  failed = 0
-  with said_to():
-    session.declare(workdir, planned.pipelines)
-    ran = session.run_cells(
-      folder.read(workdir), [cell.hash for cell in planned.pipelines], values.data_dir, said_to,
-      jobs=values.threads or os.cpu_count() or 1, again=values.retry_failed,
-    )  # fmt: skip
-    for number, (row, result) in enumerate(ran, start=1):
-      wrong = isinstance(result, Exception)
-      failed += wrong
-      told = f"failed: {str(result).partition(chr(10))[0]}" if wrong else "done"
-      log.info("[%d/%d] %s  %s", number, len(planned.pipelines), row["folder"], told)
-  return sweep.FAILED if failed else 0
-
-
-def _in_a_process(values: flags.FlagValues, names: list[str]) -> int:
-  """Measures trials in a process that lets go of the devices when it ends; its exit code."""
-  words = ["claims", "measure", *names, f"--size={values.size}", f"--workdir={values.workdir}"]
-  given = [f"--{name}={values[name].value}" for name in ("seeds", "platform", "kernels", "threads")
-           if values[name].value is not None]  # fmt: skip
-  code = subprocess.run([sys.executable, "-m", "jaxnets", *words, *given]).returncode
-  return code if code >= 0 else 128 - code  # killed by a signal, as a shell tells it
-
-
-def _measure(values: flags.FlagValues, names: list[str]) -> int:
-  """Measures trials, seed by seed, that were not measured before in this folder."""
-  from jaxnets.claims import ledger
-  from jaxnets.claims.study import Trial, find
-  from jaxnets.claims.trained import CLAIMS
-  from jaxnets.train import notes
-
-  sweep.check_workdir(values)
-  workdir = Path(values.workdir)
-  where = ", ".join((socket.gethostname(), *notes.machine().values()))
-  with said_to():
-    for name in names:
-      claim = find(CLAIMS, name)
-      trial = claim.study(values.size)
-      if not isinstance(trial, Trial):
-        raise ConfigError(f"{claim.id} trains nets\nUse claims run {claim.id}")
-      seeds = range(trial.seeds) if values.seeds is None else sweep.seeds_of(values.seeds)
-      on = where if trial.timed else ""
-      for seed in ledger.plan_trial(workdir, values.size, claim.id, trial, seeds, on):
-        began = time.monotonic()
-        numbers = trial.measure(seed)
-        ledger.write_trial(workdir, values.size, claim.id, trial, seed, numbers)
-        log.info("%s, seed %d: measured in %.1f s", claim.id, seed, time.monotonic() - began)
-  return 0
-
-
 def _report(values: flags.FlagValues, names: list[str]) -> int:
   """Prints the verdicts on the claims that were run in a folder, and writes the gallery."""
   from jaxnets.claims import agreement, said, verdicts
@@ -265,7 +209,7 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   seeds = None if values.seeds is None else sweep.seeds_of(values.seeds)
   judged = verdicts.read(workdirs[0], values.size, seeds)
   alike: dict[str, list[str]] = {}
-  for one in agreement.of_folders(workdirs, values.size, judged.verdicts, seeds):
+  for one in agreement.of_folders(workdirs, values.size, judged.verdicts):
     alike.setdefault(one.claim, []).append(agreement.say(one))
   if values.format != "text":
     table.show(list(said.table(judged, values.size, workdirs[0], alike)), values.format)

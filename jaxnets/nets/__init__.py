@@ -124,6 +124,8 @@ def build(
 
     if len(shape) != 4:
       raise ValueError(f"shape (={shape}) must be [batch, height, width, channels]")
+    if not hasattr(key, "dtype"):
+      raise TypeError(f"key (={key!r}) must be a random key: jax.random.key(0)")
     with _plain_errors(name, fields):
       kind = jax.ShapeDtypeStruct(key.shape, key.dtype)
       draw = drawing(tuple(shape), kind, kernels.is_read())

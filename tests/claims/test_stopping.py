@@ -15,9 +15,7 @@ from jaxnets.cli import claim_runs, claims, define_common, main
 from jaxnets.errors import StoppedError
 
 
-@pytest.mark.parametrize(
-  ("name", "before"), [("C4", "C4, seed 0"), ("C1", "pipeline 1 of 45")]
-)
+@pytest.mark.parametrize(("name", "before"), [("C4", "C4, seed 0"), ("C1", "pipeline 1 of 45")])
 def test_nothing_begins_after_max_hours(name, before, tmp_path, capfd):
   words = ["claims", "run", name, "--size=cpu", f"--workdir={tmp_path}", "--max_hours=0"]
   assert main(["launch.py", *words]) == 75

@@ -66,8 +66,8 @@ def in_a_process(values: flags.FlagValues, names: Sequence[str], ends: float) ->
   if ends < float("inf"):
     words.append(f"--max_hours={max(0.0, ends - time.monotonic()) / 3600}")
   child = subprocess.Popen([sys.executable, "-m", "jaxnets", *words], process_group=0)
-  before = {s: signal.signal(s, lambda number, frame: child.send_signal(number))
-            for s in PASSED_ON}  # fmt: skip
+  heard = [s for s in PASSED_ON if signal.getsignal(s) != signal.SIG_IGN]  # nohup ignores some
+  before = {s: signal.signal(s, lambda number, frame: child.send_signal(number)) for s in heard}
   try:
     code = child.wait()
   finally:

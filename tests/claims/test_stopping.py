@@ -34,6 +34,15 @@ def given(*words):
   return values
 
 
+@pytest.fixture(autouse=True)
+def handlers():
+  """Those of before are there again after each test."""
+  before = {number: signal.getsignal(number) for number in claim_runs.PASSED_ON}
+  yield
+  for number, handler in before.items():
+    signal.signal(number, handler)
+
+
 def signalled(tmp_path, monkeypatch, number):
   """What comes of measuring when a signal is sent, in place of a measurement that waits for it."""
   measuring, ready = tmp_path / "measuring", tmp_path / "ready"
@@ -41,7 +50,7 @@ def signalled(tmp_path, monkeypatch, number):
     "#!/bin/sh\n"
     f"trap 'echo stopped >> {tmp_path}/said; exit 130' INT\n"
     f"touch {ready}\n"
-    "while :; do sleep 0.05; done\n"
+    "for _ in $(seq 400); do sleep 0.05; done\n"  # 20 s
   )
   measuring.chmod(0o700)
   monkeypatch.setattr(claim_runs.sys, "executable", str(measuring))
@@ -51,15 +60,16 @@ def signalled(tmp_path, monkeypatch, number):
       time.sleep(0.01)
     os.kill(os.getpid(), number)
 
+  signal.signal(
+    number, lambda number, frame: None
+  )  # background jobs ignore SIGINT, and so would it
   threading.Thread(target=send).start()
   return claim_runs.in_a_process(given(f"--workdir={tmp_path}"), ["C4"], float("inf"))
 
 
 def test_ctrl_c_stops_what_is_measured_which_alone_says_so(tmp_path, monkeypatch):
-  before = signal.getsignal(signal.SIGINT)
   assert signalled(tmp_path, monkeypatch, signal.SIGINT) == 130
   assert (tmp_path / "said").read_text() == "stopped\n"
-  assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_signal_that_kills_what_is_measured_leaves_a_command_that_goes_on(tmp_path, monkeypatch):

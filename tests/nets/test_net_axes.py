@@ -145,6 +145,11 @@ def test_images_without_a_batch_are_refused():
     net.apply(params, stats, jnp.zeros((4, 4, 1)))
 
 
+def test_a_number_for_a_random_key_is_refused():
+  with pytest.raises(TypeError, match=r"key \(=0\) must be a random key: jax\.random\.key\(0\)"):
+    nets.build("mlp").init(0, (1, 8, 8, 3))
+
+
 def test_images_of_another_size_than_the_parameters_are_refused():
   net = nets.build("mlp")
   params, stats = net.init(KEY, (1, 4, 4, 1))

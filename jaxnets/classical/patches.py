@@ -13,6 +13,7 @@ import numpy as np
 from jaxnets.data import order
 
 _CHUNK = 4  # images at a time: at 32 px their activations take 2 MB with 200 centroids
+_NEAR = 0.01  # of the square of a patch: a squared distance whose first two digits have cancelled
 _PATCH_SALT = 0x7061746368
 
 
@@ -76,11 +77,15 @@ def zca(patches: np.ndarray, added: float) -> tuple[np.ndarray, np.ndarray]:
 def triangle(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
   """max(0, mean(z) - z) of the distances z of points [n, d] to centroids [k, d]: float32 [n, k]."""
   # In place, which takes half the time.
-  distance = (points**2).sum(axis=1, keepdims=True) + (centroids**2).sum(axis=1)
+  squares = (points**2).sum(axis=1, keepdims=True)
+  distance = squares + (centroids**2).sum(axis=1)
   products = points @ centroids.T
   products *= 2
   distance -= products
-  np.sqrt(np.maximum(distance, 0, out=distance), out=distance)
+  # Next to nothing is left of the squares of a patch that lies at a centroid, but their rounding.
+  near, centre = np.divmod(np.flatnonzero(distance < _NEAR * squares), len(centroids))
+  distance[near, centre] = ((points[near] - centroids[centre]) ** 2).sum(axis=1)
+  np.sqrt(distance, out=distance)
   np.subtract(distance.mean(axis=1, keepdims=True), distance, out=distance)
   return np.maximum(distance, 0, out=distance)
 

@@ -244,6 +244,17 @@ def test_the_triangle_is_what_a_centroid_is_nearer_than_the_mean():
   np.testing.assert_allclose(found, [[5, 0, 0]], atol=1e-6)
 
 
+def test_patches_at_a_centroid_are_as_near_as_in_twice_the_digits():
+  draw = np.random.default_rng(0).normal
+  points = draw(size=(500, 108)).astype(np.float32)
+  points[::7] = points[3] + draw(scale=1e-3, size=(72, 108))
+  centroids = points[:20].copy()
+  distance = np.linalg.norm(points[:, None].astype(float) - centroids, axis=2)
+  expected = np.maximum(distance.mean(axis=1, keepdims=True) - distance, 0)
+  found = patches.triangle(points, centroids)
+  np.testing.assert_allclose(found, expected, rtol=1e-5, atol=5e-5)
+
+
 def test_quadrants_are_summed_and_the_first_rounds_up():
   sums = patches.quadrants(np.ones((1, 5, 4, 1)))
   np.testing.assert_array_equal(sums[0, ..., 0], [[6, 6], [4, 4]])

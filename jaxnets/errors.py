@@ -32,7 +32,7 @@ class DivergedError(JaxnetsError):
 
 
 class StoppedError(JaxnetsError):
-  """A signal ended the run after a checkpoint: the same command goes on."""
+  """A signal, or the end of its time, stopped the run: the same command goes on."""
 
   def __init__(self, message: str, exit_code: int):
     super().__init__(message)

@@ -9,7 +9,7 @@ def recipe(size: Size, net: str, **axes) -> Config:
   """The config of a study's base.
 
   cpu: 400 steps on the 1,297 training images of the embedded digits, not augmented; 5 to 40 s a run
-  on two cores. laptop: 500 steps of CIFAR-10, 0.7 passes, 20 to 200 s a run. gpu: CIFAR-10 as in He
+  on two cores. laptop: 500 steps of CIFAR-10, 0.7 passes, 10 to 200 s a run. gpu: CIFAR-10 as in He
   et al. 2015, section 4.2. pod: ImageNet as in section 3.4.
   """
   return {"cpu": _digits, "laptop": _passes, "gpu": _cifar10, "pod": _imagenet}[size](net, axes)

@@ -11,7 +11,7 @@ from jaxnets.classical.config import grid_of
 from jaxnets.config import Config, flatten
 
 Strength = dict[str, float]  # {"svm.c": 0.01}
-DRAWING = ("svm", "forest", "tree")  # what they fit may depend on the seed
+DRAWING = ("forest", "tree")  # what they fit depends on the seed
 
 
 class Standard(NamedTuple):
@@ -52,12 +52,9 @@ def strengths(config: Config) -> Iterator[Strength]:
     yield dict(zip(grid, values, strict=True))
 
 
-def draws(name: str, images: int, features: int) -> bool:
-  """Whether what a classifier fits to vectors [images, features] depends on the seed.
-
-  The linear SVM solves its primal, without drawing, where there are as many images as features.
-  """
-  return name in DRAWING and (name != "svm" or images < features)
+def is_dual(images: int, features: int) -> bool:
+  """Whether the linear SVM of vectors [images, features] solves its dual, drawing by its seed."""
+  return images < features
 
 
 def fit(
@@ -83,9 +80,8 @@ def _svm(values: Mapping[str, Any], features: int, seed: int, jobs: int) -> Any:
   from sklearn.svm import LinearSVC
 
   del features, jobs
-  # One against the rest, squared hinge, as Coates et al. "auto" solves the dual where there are
-  # fewer images than features; the primal takes up to a hundred times as long there. The tolerance
-  # is LIBLINEAR's own.
+  # One against the rest, squared hinge, as Coates et al. "auto" is `is_dual`: the primal takes
+  # up to a hundred times as long there. The tolerance is LIBLINEAR's own.
   return LinearSVC(C=values["svm.c"], dual="auto", tol=1e-2, max_iter=3000, random_state=seed)
 
 

@@ -54,6 +54,7 @@ def filters(side: int, scales: int, orientations: int) -> np.ndarray:
       )
   gabors = np.stack(found)
   gabors[:, 0, 0] = 0
+  gabors.setflags(write=False)  # they are the next call's, too
   return gabors
 
 

@@ -85,9 +85,9 @@ def _draws(reader: Reader) -> bool:
   if config.pipeline.images or any(features.FEATURES[part].fit for part in parts_of(config)):
     return True
   name = config.pipeline.classifier
-  return name in classifiers.DRAWING and classifiers.draws(
-    name, *read(reader, "train", {}).vectors.shape
-  )
+  if name != "svm":
+    return name in classifiers.DRAWING
+  return classifiers.is_dual(*read(reader, "train", {}).vectors.shape)
 
 
 def measure(reader: Reader, before_test: Callable[[], Any]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from jaxnets.classical import config as pipelines
 from jaxnets.classical import features, packages, pipeline
 from jaxnets.classical.memo import Memo
 from jaxnets.config import Config, to_json
-from jaxnets.errors import ConfigError, exit_code_of
+from jaxnets.errors import ConfigError, StoppedError, exit_code_of
 from jaxnets.sweep import folder
 from jaxnets.sweep.cells import Cell
+from jaxnets.train.interrupt import terminable
 from jaxnets.train.session import finished, state_after
 
 log = logging.getLogger("jaxnets")
@@ -67,23 +68,29 @@ def run_cells(
   data_dir: str | None,
   said_to: SaidTo,
   *,
-  jobs: int = 1,
   again: bool = False,
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any] | Exception]]:
   """Runs what is missing of some cells; yields each one's row and its summary or its error.
 
   A cell that is done is not run again, nor one that failed unless `again`. Features that the next
   cells need too are kept in memory.
+
+  Raises:
+    StoppedError: SIGTERM; the pipeline under way begins anew with the same command.
   """
   memo = Memo()
   for digest in hashes:
     row = folder.find(sweep, digest)
     workdir = sweep.workdir / row["folder"]
     try:
-      yield row, run_cell(pipelines.from_json(row["config"]), workdir, data_dir, said_to, memo,
-                          jobs=jobs, again=again)  # fmt: skip
+      with terminable("before it had a result"):
+        result = run_cell(pipelines.from_json(row["config"]), workdir, data_dir, said_to, memo,
+                          again=again)  # fmt: skip
+    except StoppedError:
+      raise
     except Exception as error:
-      yield row, error
+      result = error
+    yield row, result
 
 
 def run_cell(
@@ -93,7 +100,6 @@ def run_cell(
   said_to: SaidTo,
   memo: Memo,
   *,
-  jobs: int = 1,
   again: bool = False,
 ) -> dict[str, Any]:
   """Runs a pipeline in its run folder, unless it is done; its summary.
@@ -113,22 +119,28 @@ def run_cell(
     if before.state == "failed" and not again:
       raise ConfigError(before.error)
     held.enter_context(said_to(workdir / "log.txt"))
-    return _run_and_note(config, workdir, data_dir, memo, jobs)
+    return _run_and_note(config, workdir, data_dir, memo)
+
+
+def threads() -> int:
+  """Of a pipeline's features, matrix products and forests: OMP_NUM_THREADS, else one a core."""
+  said = os.environ.get("OMP_NUM_THREADS", "")
+  return int(said) if said.isdecimal() and int(said) else os.cpu_count() or 1
 
 
 def _run_and_note(
-  config: Config, workdir: Path, data_dir: str | None, memo: Memo, jobs: int
+  config: Config, workdir: Path, data_dir: str | None, memo: Memo
 ) -> dict[str, Any]:
   """The run, with its end in run.json: state, exit code, error; the traceback is in log.txt."""
   try:
     about = data.info(config.data.name, data_dir)
-    runs.begin(workdir, to_json(config), _facts(data_dir, about.fingerprint, jobs))
+    runs.begin(workdir, to_json(config), _facts(data_dir, about.fingerprint))
 
     def note() -> None:
       reads = runs.note_test_read(workdir)
       log.info("reading the test split; reads of it so far: %d", reads)
 
-    summary = pipeline.run(pipeline.Reader(config, data_dir, memo, jobs), note)
+    summary = pipeline.run(pipeline.Reader(config, data_dir, memo, threads()), note)
     summary["data"] = {"name": about.name, "fingerprint": about.fingerprint}
     runs.write_json(workdir / "summary.json", summary)
   except (Exception, KeyboardInterrupt) as error:
@@ -140,13 +152,12 @@ def _run_and_note(
   return summary
 
 
-def _facts(data_dir: str | None, fingerprint: str, jobs: int) -> dict[str, Any]:
+def _facts(data_dir: str | None, fingerprint: str) -> dict[str, Any]:
   """What run.json says of a start besides what every run has."""
   return {
     **packages.versions(),
     "devices": "cpu",
-    "threads": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
-    "jobs": jobs,
+    "threads": str(threads()),
     "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
     "data_fingerprint": fingerprint,
   }

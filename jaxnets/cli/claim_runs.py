@@ -1,7 +1,6 @@
 """What claims need besides training nets: trials, and pipelines of hand-made features."""
 
 import logging
-import os
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from absl import flags
 from jaxnets.cli import sweep
 from jaxnets.cli.logs import said_to
 from jaxnets.errors import ConfigError, StoppedError
+from jaxnets.train.interrupt import stop
 
 log = logging.getLogger("jaxnets")
 
@@ -27,6 +27,7 @@ def hand_made(values: flags.FlagValues, cells: Sequence[Any], ends: float) -> in
 
   Begins none after `ends`, seconds of the monotonic clock.
   """
+  from jaxnets import runs
   from jaxnets.claims import ledger
   from jaxnets.classical import session
   from jaxnets.sweep import folder
@@ -38,12 +39,14 @@ def hand_made(values: flags.FlagValues, cells: Sequence[Any], ends: float) -> in
   failed = 0
   with said_to():
     session.declare(workdir, cells)
+    listed = folder.read(workdir)
     ran = session.run_cells(
-      folder.read(workdir), [cell.hash for cell in cells], values.data_dir, said_to,
-      jobs=values.threads or os.cpu_count() or 1, again=values.retry_failed,
+      listed, [cell.hash for cell in cells], values.data_dir, said_to,
+      again=values.retry_failed,
     )  # fmt: skip
-    for number in range(1, len(cells) + 1):
-      _check_time(ends, f"pipeline {number} of {len(cells)}")
+    for number, cell in enumerate(cells, start=1):
+      if runs.read_run(workdir / folder.find(listed, cell.hash)["folder"]).state != "done":
+        _check_time(ends, f"pipeline {number} of {len(cells)}")
       row, result = next(ran)
       wrong = isinstance(result, Exception)
       failed += wrong
@@ -58,25 +61,34 @@ def in_a_process(values: flags.FlagValues, names: Sequence[str], ends: float) ->
   Signals are passed on to it, in a group of its own, so that it alone says that it stopped.
 
   Raises:
-    StoppedError: a signal killed it.
+    StoppedError: a signal killed it, or came when it had ended.
   """
   words = ["claims", "measure", *names, f"--size={values.size}", f"--workdir={values.workdir}"]
   words += [f"--{name}={values[name].value}" for name in ("seeds", "platform", "kernels", "threads")
             if values[name].value is not None]  # fmt: skip
   if ends < float("inf"):
     words.append(f"--max_hours={max(0.0, ends - time.monotonic()) / 3600}")
-  child = subprocess.Popen([sys.executable, "-m", "jaxnets", *words], process_group=0)
+  came: list[int] = []
   heard = [s for s in PASSED_ON if signal.getsignal(s) != signal.SIG_IGN]  # nohup ignores some
-  before = {s: signal.signal(s, lambda number, frame: child.send_signal(number)) for s in heard}
+  before = {s: signal.signal(s, lambda number, frame: came.append(number)) for s in heard}
   try:
-    code = child.wait()
+    child = subprocess.Popen([sys.executable, "-m", "jaxnets", *words], process_group=0)
+    while child.poll() is None:  # wait() may miss a signal that comes right before it sleeps
+      while came:
+        child.send_signal(came.pop(0))
+      time.sleep(0.05)
+    code = child.returncode
   finally:
     for number, handler in before.items():
       signal.signal(number, handler)
+  if came:
+    raise stop(came[0], "when all was measured")
   if code < 0:
+    number = signal.Signals(-code)
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 75, signal.SIGHUP: 75}
     raise StoppedError(
-      f"{signal.Signals(-code).name} ended what was measured\nRun the same command to go on",
-      75 if -code in PASSED_ON else 128 - code,  # as a shell tells it
+      f"{number.name} ended what was measured\nRun the same command to go on",
+      codes.get(number, 128 + number),  # as a shell tells it
     )
   return code
 

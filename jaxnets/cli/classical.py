@@ -13,7 +13,6 @@ classifier or of data; all of them: jaxnets/classical/config.py.
 """
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def run(values: flags.FlagValues, named: Named) -> int:
     session.declare(workdir, cells)
     for row, result in session.run_cells(
       folder.read(workdir), [cell.hash for cell in cells], values.data_dir, said_to,
-      jobs=values.threads or os.cpu_count() or 1, again=values.retry_failed,
+      again=values.retry_failed,
     ):  # fmt: skip
       rows.append(row_of(row["config"], result))
       log.info("[%d/%d] %s", len(rows), len(cells), row["folder"])

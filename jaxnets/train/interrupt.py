@@ -31,6 +31,21 @@ def interruptible() -> Iterator[Stopped]:
       signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def terminable(where: str) -> Iterator[None]:
+  """Lets SIGTERM end at once what has no checkpoint, as Ctrl-C does, but by a StoppedError."""
+
+  def end(number, frame):
+    del frame
+    raise stop(number, where)
+
+  before = signal.signal(signal.SIGTERM, end)
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, before)
+
+
 def stop(number: int, where: str) -> StoppedError:
   """The error that ends a run after a signal."""
   code = 130 if number == signal.SIGINT else 75

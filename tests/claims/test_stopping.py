@@ -2,22 +2,26 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 from absl import flags
 
+from jaxnets import runs
 from jaxnets.claims import ledger, verdicts
 from jaxnets.claims.study import Trial
 from jaxnets.claims.trained import CLAIMS
+from jaxnets.classical import session
 from jaxnets.cli import claim_runs, claims, define_common, main
 from jaxnets.errors import StoppedError
 
 
-@pytest.mark.parametrize(("name", "before"), [("C4", "C4, seed 0"), ("C1", "pipeline 1 of 45")])
+@pytest.mark.parametrize(("name", "before"), [("C4", "C4, seed 0"), ("C1", "pipeline 1 of 45"),
+                                            ("C4 C1", "C4, seed 0")])  # fmt: skip
 def test_nothing_begins_after_max_hours(name, before, tmp_path, capfd):
-  words = ["claims", "run", name, "--size=cpu", f"--workdir={tmp_path}", "--max_hours=0"]
+  words = ["claims", "run", *name.split(), "--size=cpu", f"--workdir={tmp_path}", "--max_hours=0"]
   assert main(["launch.py", *words]) == 75
   err = capfd.readouterr().err
   assert f"stopped: --max_hours is over before {before}\n" in err
@@ -43,33 +47,107 @@ def handlers():
     signal.signal(number, handler)
 
 
-def signalled(tmp_path, monkeypatch, number):
+def signalled(tmp_path, monkeypatch, number, seconds=20, handler=lambda number, frame: None):
   """What comes of measuring when a signal is sent, in place of a measurement that waits for it."""
   measuring, ready = tmp_path / "measuring", tmp_path / "ready"
   measuring.write_text(
     "#!/bin/sh\n"
     f"trap 'echo stopped >> {tmp_path}/said; exit 130' INT\n"
-    f"touch {ready}\n"
-    "for _ in $(seq 400); do sleep 0.05; done\n"  # 20 s
+    f"echo $$ > {ready}.new; mv {ready}.new {ready}\n"
+    f"for _ in $(seq {20 * seconds}); do sleep 0.05; done\n"
   )
   measuring.chmod(0o700)
   monkeypatch.setattr(claim_runs.sys, "executable", str(measuring))
+  groups = []
 
   def send():
-    while not ready.exists():
+    until = time.monotonic() + seconds
+    while not ready.exists() and time.monotonic() < until:
       time.sleep(0.01)
+    groups.append(os.getpgid(int(ready.read_text())))
     os.kill(os.getpid(), number)
 
-  signal.signal(
-    number, lambda number, frame: None
-  )  # background jobs ignore SIGINT, and so would it
-  threading.Thread(target=send).start()
-  return claim_runs.in_a_process(given(f"--workdir={tmp_path}"), ["C4"], float("inf"))
+  signal.signal(number, handler)  # a background job ignores SIGINT
+  sending = threading.Thread(target=send)
+  sending.start()
+  try:
+    return claim_runs.in_a_process(given(f"--workdir={tmp_path}"), ["C4"], float("inf"))
+  finally:
+    sending.join()
+    assert groups != [os.getpgid(0)]  # where a terminal's Ctrl-C would reach it, too
 
 
 def test_ctrl_c_stops_what_is_measured_which_alone_says_so(tmp_path, monkeypatch):
   assert signalled(tmp_path, monkeypatch, signal.SIGINT) == 130
   assert (tmp_path / "said").read_text() == "stopped\n"
+
+
+def test_a_signal_that_is_ignored_stops_nothing(tmp_path, monkeypatch):
+  assert signalled(tmp_path, monkeypatch, signal.SIGHUP, 1, signal.SIG_IGN) == 0
+
+
+def test_a_signal_that_comes_while_the_process_starts_is_passed_on(tmp_path, monkeypatch):
+  own = subprocess.Popen
+  signal.signal(signal.SIGINT, signal.default_int_handler)
+
+  def start(*given, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    return own(["sleep", "20"], **options)
+
+  monkeypatch.setattr(claim_runs.subprocess, "Popen", start)
+  with pytest.raises(StoppedError, match="SIGINT ended what was measured") as caught:
+    claim_runs.in_a_process(given(f"--workdir={tmp_path}"), ["C4"], float("inf"))
+  assert caught.value.exit_code == 130
+
+
+def test_a_signal_that_comes_when_the_process_has_ended_stops_what_follows(tmp_path, monkeypatch):
+  own = subprocess.Popen
+
+  def start(*given, **options):
+    child = own(["true"], **options)
+    child.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    return child
+
+  monkeypatch.setattr(claim_runs.subprocess, "Popen", start)
+  with pytest.raises(StoppedError, match="SIGTERM when all was measured") as caught:
+    claim_runs.in_a_process(given(f"--workdir={tmp_path}"), ["C4"], float("inf"))
+  assert caught.value.exit_code == 75
+
+
+def test_nets_have_the_hours_that_pipelines_leave(tmp_path, monkeypatch):
+  left = []
+  monkeypatch.setattr(claim_runs, "hand_made", lambda *given: time.sleep(0.2) or 0)
+  monkeypatch.setattr(
+    claims.sweep, "run_cells", lambda values, *rest, **named: left.append(values.max_hours) or 0
+  )
+  values = given("--size=cpu", f"--workdir={tmp_path}", "--max_hours=1")
+  assert claims.run(values, ["run", "C1"]) == 0
+  assert 0.9 < left[0] < 1 - 0.2 / 3600
+
+
+def test_pipelines_that_are_done_need_no_time(tmp_path, monkeypatch):
+  monkeypatch.setattr(
+    session.pipeline, "run", lambda reader, before: {"state": "done", "metrics": {}}
+  )
+  cell = ledger.plan([CLAIMS["C1"]], "cpu", [0], lambda base: lambda *given: {}).pipelines[0]
+  values = given("--size=cpu", f"--workdir={tmp_path}")
+  assert claim_runs.hand_made(values, [cell], float("inf")) == 0
+  assert claim_runs.hand_made(values, [cell], time.monotonic()) == 0
+
+
+def test_sigterm_in_a_pipeline_says_how_to_go_on(tmp_path, monkeypatch, capfd):
+  def wait(reader, before):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(20)
+
+  monkeypatch.setattr(session.pipeline, "run", wait)
+  words = ["--features=raw", "--classifiers=svm", "--config.data.name=digits",
+           "--config.data.image_size=8", f"--workdir={tmp_path}"]  # fmt: skip
+  assert main(["launch.py", "classical", *words]) == 75
+  err = capfd.readouterr().err
+  assert "stopped by SIGTERM before it had a result\nRun the same command to go on" in err
+  assert [runs.read_run(one).state for one in tmp_path.glob("*/")] == ["interrupted"]
 
 
 def test_a_signal_that_kills_what_is_measured_leaves_a_command_that_goes_on(tmp_path, monkeypatch):

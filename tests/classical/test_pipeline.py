@@ -214,6 +214,17 @@ def test_seeds_share_a_classifier_for_which_nothing_is_drawn(classifier, monkeyp
   assert fitted[-1] == 1  # the subset is drawn
 
 
+@pytest.mark.parametrize(("validation", "drawn"), [(0.9, True), (0.7, False)])
+def test_a_linear_svm_of_fewer_images_than_features_is_of_its_own_seed(validation, drawn):
+  memo, one = Memo(), {"pipeline_features": "raw", "pipeline_classifier": "svm"}
+  found = [
+    result(small(**one, pipeline_images=0, data_validation=validation, seed=seed), memo=memo)
+    for seed in (0, 1)
+  ]
+  assert (found[0]["images"] < found[0]["features"]) == drawn  # 130, 390 of 256
+  assert [one.get("of_seed") for one in found] == ([None, None] if drawn else [0, 0])
+
+
 def test_a_memo_forgets_the_oldest_beyond_its_limit():
   memo, made = Memo(limit=100), []
   for key in "abcab":

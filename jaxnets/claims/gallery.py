@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxnets.claims import said, static
 from jaxnets.claims.claim import Row
-from jaxnets.claims.judge import Verdict
+from jaxnets.claims.judge import Finding, Verdict
 from jaxnets.claims.study import Claim, Size
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
@@ -132,11 +132,13 @@ def _forests(verdict: Verdict) -> Iterator[Forest]:
       for number, one in enumerate(verdict.findings, start=1)
       if one.contrast.measure.unit == unit
     ]
-    intervals = [
-      Interval(
-        str(number), one.difference.mean, one.difference.low, one.difference.high,
-        one.contrast.exceeds,
-      )
-      for number, one in own
-    ]  # fmt: skip
+    intervals = [_interval(str(number), one) for number, one in own]
     yield Forest(unit, intervals, own[0][1].contrast.measure.logarithmic)
+
+
+def _interval(name: str, one: Finding) -> Interval:
+  """As it is told: what is to stay below a limit is kept as its opposite."""
+  sign, _ = said.rule_of(one.contrast)
+  low, high = (one.difference.low, one.difference.high)[::sign]
+  mean, low, high = (None if v is None else sign * v for v in (one.difference.mean, low, high))
+  return Interval(name, mean, low, high, sign * one.contrast.exceeds)

@@ -28,7 +28,7 @@ def finding(one: Finding) -> str:
   if difference.mean is not None:
     ends = [end for end in (difference.low, difference.high) if end is not None]
     # A number that is to stay below a limit is kept as its opposite.
-    sign, rule = _rule(contrast)
+    sign, rule = rule_of(contrast)
     mean, *between = (sign * value + 0.0 for value in (difference.mean, *ends))  # no -0
     say = contrast.measure.say
     text += f", {contrast.measure.name}, {_who(contrast)}: {say(mean)} ("
@@ -103,7 +103,7 @@ def table(
 
 def _row(name: str, verdict: Verdict, one: Finding) -> dict[str, Any]:
   contrast, difference = one.contrast, one.difference
-  sign, rule = _rule(contrast)
+  sign, rule = rule_of(contrast)
 
   def shown(value: float | None) -> float | None:
     if value is None:
@@ -122,7 +122,7 @@ def _row(name: str, verdict: Verdict, one: Finding) -> dict[str, Any]:
   return dict(zip(FIELDS[:-2], values, strict=True))
 
 
-def _rule(contrast: Contrast) -> tuple[int, str]:
+def rule_of(contrast: Contrast) -> tuple[int, str]:
   """The sign with which numbers are told, and what they must: see `Contrast`."""
   return (1, "exceed") if contrast.second else (-1, "stay below")
 

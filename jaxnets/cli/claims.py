@@ -117,6 +117,7 @@ def _list(values: flags.FlagValues, names: list[str]) -> int:
 
 def _run(values: flags.FlagValues, names: list[str]) -> int:
   """Runs what is missing of the claims' cells, and prints the verdicts."""
+  from jaxnets import data
   from jaxnets.claims import ledger
   from jaxnets.claims.study import Beyond, Trial, find
   from jaxnets.claims.trained import CLAIMS
@@ -142,6 +143,8 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   if not values.dry_run:
     if planned.pipelines:
       packages.require()
+    for dataset in {cell.config.data.name for cell in (*planned.cells, *planned.pipelines)}:
+      data.info(dataset, values.data_dir)  # before anything is written
     ledger.write(Path(values.workdir), values.size, planned.declared)
     trials = {name: study for name, study in studies.items() if isinstance(study, Trial)}
     for name, trial in trials.items():  # all, before the first: what is killed has no verdict

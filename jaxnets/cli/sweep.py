@@ -9,9 +9,11 @@ The same command again does what is missing. A cell that fails stops no other.
 """
 
 import ast
+import contextlib
 import logging
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,14 +171,17 @@ def run_cells(
     if (workdir / "run.json").exists():
       raise ConfigError(f"{workdir} holds a single run\nUse another --workdir for the sweep")
     new = [c for c in resolved if not (workdir / c.folder / "config.json").exists()]
-    equal.check_cells([cell for cell in new if cell.hash in hashes], values.data_dir)
-    others = folder.write(workdir, spec, question, base, resolved)
-    if others:
-      log.info("%d cells of an earlier command are kept in %s", others, workdir)
-    return _run(values, workdir, hashes, then)
+    with _heard() as received:
+      equal.check_cells([cell for cell in new if cell.hash in hashes], values.data_dir)
+      others = folder.write(workdir, spec, question, base, resolved)
+      if others:
+        log.info("%d cells of an earlier command are kept in %s", others, workdir)
+      return _run(values, workdir, hashes, then, received)
 
 
-def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -> int:
+def _run(
+  values: flags.FlagValues, workdir: Path, hashes: set[str], then: str, received: list[int]
+) -> int:
   from jaxnets import runs
   from jaxnets.cli import preflight
   from jaxnets.cli.cell import passed_on
@@ -191,7 +196,6 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -
     state = runs.read_run(workdir / row["folder"]).state
     if state in again or state not in ("done", "failed", "diverged"):
       left.append(row)
-  received: list[int] = []
   many = plan.parse(values.members)[0] > 1
   share = shares.divide(values.jobs, values.threads, len(left)) if left else None
   settings = dispatch.Settings(
@@ -201,27 +205,21 @@ def _run(values: flags.FlagValues, workdir: Path, hashes: set[str], then: str) -
     stopped=lambda: bool(received),
     plans=preflight.plans_of(values, workdir, left, share) if many and left else {},
   )  # fmt: skip
-  before = {s: signal.signal(s, lambda number, frame: _note(received, number))
-            for s in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip
   done, compiled, broken, began = len(rows) - len(left), 0, False, time.monotonic()
   if done:
     log.info("%d of %d cells have ended before", done, len(rows))
-  try:
-    for outcome in dispatch.run(left, settings, dispatch.local):
-      place = workdir / outcome.row["folder"]
-      compiled += runs.read_run(place).record.get("compile", {}).get("how") == "compiled"
-      if outcome.state == "interrupted":
-        continue
-      done += 1
-      if outcome.state == "failed":
-        dispatch.note_failure(place, 1, outcome.error)
-      _say(outcome, done, len(rows), workdir)
-      if values.fail_fast and outcome.state in ("failed", "diverged"):
-        broken = True
-        break
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
+  for outcome in dispatch.run(left, settings, dispatch.local):
+    place = workdir / outcome.row["folder"]
+    compiled += runs.read_run(place).record.get("compile", {}).get("how") == "compiled"
+    if outcome.state == "interrupted":
+      continue
+    done += 1
+    if outcome.state == "failed":
+      dispatch.note_failure(place, 1, outcome.error)
+    _say(outcome, done, len(rows), workdir)
+    if values.fail_fast and outcome.state in ("failed", "diverged"):
+      broken = True
+      break
   log.info("%s compiled for the cells that ran", counted(compiled, "train step"))
   return _end(values, sweep, rows, received, broken, time.monotonic() - began, then)
 
@@ -267,6 +265,19 @@ def _say(outcome, done: int, total: int, workdir: Path) -> None:
     "[%*d/%d] %s  %s %s%s%s", len(str(total)), done, total, outcome.row["folder"], outcome.state,
     clock(outcome.seconds), result, error,
   )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[list[int]]:
+  """The signals that came, of those that ask to stop; an exception might end in JAX's import."""
+  received: list[int] = []
+  before = {s: signal.signal(s, lambda number, frame: _note(received, number))
+            for s in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip
+  try:
+    yield received
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
 
 
 def _note(received: list[int], number: int) -> None:

@@ -1,6 +1,7 @@
 """The gallery's page, of planted runs."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -62,6 +63,18 @@ def test_a_measure_that_no_contrast_names_is_shown_too(tmp_path):
   assert [strip.name for strip in shown.strips] == ["test error, %", "break-even"]
   page = gallery.make("cpu", Judged({"C15": verdict}, {"C15": {}}), {}, tmp_path, tmp_path / "out")
   assert page.read_text().count("<svg") == 1
+
+
+def test_what_must_stay_below_a_limit_is_drawn_as_it_is_told():
+  one = next(c for c in CLAIMS["C15"].study("cpu").contrasts if c.second is None)
+  arm_of = {str(one.first): {0: math.log(0.2), 1: math.log(0.8)}}
+  verdict = judge.weigh([one], {one.measure.name: arm_of})
+  ((drawn,),) = (
+    forest.intervals for forest in gallery.screen(CLAIMS["C15"], "cpu", verdict, []).forests
+  )
+  assert math.exp(drawn.mean) == pytest.approx(0.4)
+  assert drawn.low < drawn.mean < drawn.high
+  assert f"must stay below {one.measure.say(drawn.limit)}" in said.finding(verdict.findings[0])
 
 
 def test_the_page_shows_what_is_told_otherwise_than_it_is(tmp_path):

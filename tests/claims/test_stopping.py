@@ -16,6 +16,7 @@ from jaxnets.claims.trained import CLAIMS
 from jaxnets.classical import session
 from jaxnets.cli import claim_runs, claims, define_common, main
 from jaxnets.errors import StoppedError
+from jaxnets.sweep import equal
 
 
 @pytest.mark.parametrize(("name", "before"), [("C4", "C4, seed 0"), ("C1", "pipeline 1 of 45"),
@@ -154,6 +155,21 @@ def test_a_signal_that_kills_what_is_measured_leaves_a_command_that_goes_on(tmp_
   with pytest.raises(StoppedError, match="SIGTERM ended what was measured") as caught:
     signalled(tmp_path, monkeypatch, signal.SIGTERM)
   assert caught.value.exit_code == 75
+
+
+def test_a_signal_while_cells_are_checked_says_how_to_go_on(tmp_path, monkeypatch, capfd):
+  monkeypatch.setattr(equal, "check_cells", lambda *given: os.kill(os.getpid(), signal.SIGTERM))
+  words = ["claims", "run", "C16", "--size=cpu", "--seeds=0", f"--workdir={tmp_path}"]
+  assert main(["launch.py", *words]) == 75
+  err = capfd.readouterr().err
+  assert "stopped: 0 done, 0 failed, 2 left" in err
+  assert err.endswith("Run the same command to go on\n")
+
+
+def test_without_the_images_nothing_is_written(tmp_path, capfd):
+  words = ["claims", "run", "C1", "--size=laptop", f"--data_dir={tmp_path}"]
+  assert main(["launch.py", *words, f"--workdir={tmp_path / 'runs'}"]) == 3
+  assert not list(tmp_path.iterdir())
 
 
 def test_seeds_that_are_asked_for_and_were_not_run_leave_a_claim_unfinished(tmp_path):

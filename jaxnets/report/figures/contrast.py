@@ -45,7 +45,7 @@ class Interval(NamedTuple):
   mean: float | None
   low: float | None
   high: float | None
-  limit: float  # that the whole interval must exceed
+  limit: float  # that the whole interval must exceed, or stay below
 
 
 class Forest(NamedTuple):

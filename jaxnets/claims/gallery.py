@@ -12,6 +12,7 @@ from jaxnets.claims.study import Claim, Size
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
 from jaxnets.report import gallery, words
+from jaxnets.report.costs import hardware_of
 from jaxnets.report.figures.contrast import Forest, Interval, Strip
 from jaxnets.report.gallery import Asides, Screen
 from jaxnets.runs import Run, own_seconds
@@ -39,7 +40,8 @@ def make(
            for run in some.values()}  # fmt: skip
     every |= own
     folders = sorted(os.path.relpath(path, out) for path in own)
-    shown = screen(CLAIMS[name], size, verdict, folders)
+    prepared = any(run.record.get("data_dir") for run in own.values())
+    shown = screen(CLAIMS[name], size, verdict, folders, prepared=prepared)
     screens.append(shown._replace(notes=[*shown.notes, *alike.get(name, ())]))
   numbers = list(said.table(judged, size, workdir, alike))
   return gallery.make(
@@ -66,18 +68,21 @@ def _facts(size: Size, runs: Sequence[Run]) -> list[tuple[str, str]]:
   def found(name: str) -> str:
     return ", ".join(sorted({str(run.record[name]) for run in runs if name in run.record}))
 
+  hardware = {hardware_of(run) for run in runs if "devices" in run.record}
   return [
     ("size", size),
     ("runs", ", ".join(f"{count} {state}" for state, count in states.items())),
     ("seeds", ", ".join(map(str, seeds))),
     ("time of all runs", words.duration(seconds)),
-    ("hardware", found("devices")),
+    ("hardware", "; ".join(sorted(hardware))),
     ("kernels", found("kernels")),
     ("code hash", found("code")),
   ]
 
 
-def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -> Screen:
+def screen(
+  claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str], *, prepared: bool = False
+) -> Screen:
   """The screen of a claim.
 
   Args:
@@ -85,10 +90,12 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
     size: of its study.
     verdict: on it.
     folders: of its runs, as links from the page.
+    prepared: whether they read a prepared dataset, which is named to run them again.
   """
   study = claim.study(size)
   every = {seed for arms in verdict.values.values() for own in arms.values() for seed in own}
-  seeds = f" --seeds={','.join(map(str, sorted(every)))}" if every else ""
+  flags = f" --seeds={','.join(map(str, sorted(every)))}" if every else ""
+  flags += " --data_dir=DATA" if prepared else ""
   return Screen(
     id=claim.id,
     sentence=claim.sentence,
@@ -104,7 +111,7 @@ def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -
     notes=said.notes(study, verdict),
     strips=list(_strips(verdict)),
     forests=list(_forests(verdict)),
-    command=f"python launch.py claims run {claim.id} --size={size}{seeds} --workdir=DIR",
+    command=f"python launch.py claims run {claim.id} --size={size}{flags} --workdir=DIR",
     folders=folders,
   )
 

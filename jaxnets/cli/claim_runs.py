@@ -115,6 +115,7 @@ def measure(values: flags.FlagValues, names: Sequence[str]) -> int:
       on = where if trial.timed else ""
       for seed in ledger.plan_trial(workdir, values.size, claim.id, trial, seeds, on):
         _check_time(ends, f"{claim.id}, seed {seed}")
+        log.info("%s, seed %d: measuring ...", claim.id, seed)
         began = time.monotonic()
         numbers = trial.measure(seed)
         ledger.write_trial(workdir, values.size, claim.id, trial, seed, numbers)

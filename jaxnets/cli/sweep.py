@@ -308,6 +308,8 @@ def seeds_of(text: str) -> list[int]:
     found = []
   if not found or min(found) < 0:
     raise ConfigError(f"--seeds={text} must be a range, 0:5, or a list, 0,1,7; none below 0")
+  if len(set(found)) < len(found):
+    raise ConfigError(f"--seeds={text} names a seed twice\nOne seed gives the same bits each time")
   return found
 
 

@@ -65,6 +65,13 @@ def test_a_measure_that_no_contrast_names_is_shown_too(tmp_path):
   assert page.read_text().count("<svg") == 1
 
 
+def test_a_claim_on_prepared_images_is_reproduced_with_their_folder():
+  claim, verdict = CLAIMS["C15"], judge.weigh([], {"test error": {"plain-20": {3: 1.0, 5: 2.0}}})
+  embedded, prepared = (gallery.screen(claim, "cpu", verdict, [], prepared=p) for p in (0, 1))
+  assert "--size=cpu --seeds=3,5 --workdir=DIR" in embedded.command
+  assert "--seeds=3,5 --data_dir=DATA" in prepared.command
+
+
 def test_what_must_stay_below_a_limit_is_drawn_as_it_is_told():
   one = next(c for c in CLAIMS["C15"].study("cpu").contrasts if c.second is None)
   arm_of = {str(one.first): {0: math.log(0.2), 1: math.log(0.8)}}

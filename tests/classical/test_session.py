@@ -136,6 +136,7 @@ def test_a_folder_of_nets_is_refused(launch, tmp_path):
     (("--config.data.name=cifar10", "--data_dir=nowhere"), 3, "data prepare cifar10"),
     (("--sizes=100,5000",), 2, "--sizes=5000 is more than the 1,167 training images of digits"),
     (("--seeds=-1:2",), 2, "none below 0"),
+    (("--seeds=0,1,0",), 2, "--seeds=0,1,0 names a seed twice"),
     (("--sizes=many",), 2, "--sizes=many must be numbers of images"),
     (("--feature=hog",), 2, "there is no flag --feature. Did you mean --features?"),
     (("experiments/quickstart.py",), 2, "classical takes flags only"),

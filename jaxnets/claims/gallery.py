@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jaxnets.claims import said, static
+from jaxnets.claims import ledger, said, static
 from jaxnets.claims.claim import Row
 from jaxnets.claims.judge import Finding, Verdict
-from jaxnets.claims.study import Claim, Size
+from jaxnets.claims.study import Claim, Size, Study, Trial
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
 from jaxnets.report import gallery, words
@@ -39,9 +39,10 @@ def make(
     own = {run.folder: run for tried in judged.runs[name].values() for some in tried
            for run in some.values()}  # fmt: skip
     every |= own
-    folders = sorted(os.path.relpath(path, out) for path in own)
-    prepared = any(run.record.get("data_dir") for run in own.values())
-    shown = screen(CLAIMS[name], size, verdict, folders, prepared=prepared)
+    folders = sorted(f"{os.path.relpath(path, out)}/" for path in own)
+    if isinstance(CLAIMS[name].study(size), Trial):
+      folders = [os.path.relpath(workdir / ledger.NAME, out)]
+    shown = screen(CLAIMS[name], size, verdict, folders)
     screens.append(shown._replace(notes=[*shown.notes, *alike.get(name, ())]))
   numbers = list(said.table(judged, size, workdir, alike))
   return gallery.make(
@@ -80,22 +81,20 @@ def _facts(size: Size, runs: Sequence[Run]) -> list[tuple[str, str]]:
   ]
 
 
-def screen(
-  claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str], *, prepared: bool = False
-) -> Screen:
+def screen(claim: Claim, size: Size, verdict: Verdict, folders: Sequence[str]) -> Screen:
   """The screen of a claim.
 
   Args:
     claim: that was run.
     size: of its study.
     verdict: on it.
-    folders: of its runs, as links from the page.
-    prepared: whether they read a prepared dataset, which is named to run them again.
+    folders: of its runs, or the file of its numbers, as links from the page.
   """
   study = claim.study(size)
   every = {seed for arms in verdict.values.values() for own in arms.values() for seed in own}
   flags = f" --seeds={','.join(map(str, sorted(every)))}" if every else ""
-  flags += " --data_dir=DATA" if prepared else ""
+  # Trials, and all of the smallest size, have the embedded digits.
+  flags += " --data_dir=DATA" if isinstance(study, Study) and size != "cpu" else ""
   return Screen(
     id=claim.id,
     sentence=claim.sentence,

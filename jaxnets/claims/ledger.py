@@ -114,6 +114,17 @@ def plan(
   return Planned(list(found.values()), list(pipelines.values()), declared)
 
 
+def tried(declared: Mapping[str, Declared]) -> set[str]:
+  """The hashes of runs that are one of several to choose from, for each arm that has them."""
+  among: set[str] = set()
+  alone: set[str] = set()
+  for one in declared.values():
+    for choices in one.arms.values():
+      own = {cell for choice in choices for cell in choice.cells.values()}
+      (among if len(choices) > 1 else alone).update(own)
+  return among - alone
+
+
 def _pipelines(study: Study, overrides: Overrides, seeds: Sequence[int]) -> list[Cell]:
   """The cells of hand-made features on the images of a study, one a seed."""
   of_data = {f"data.{key}": study.base.data[key] for key in ("name", "image_size", "validation")}

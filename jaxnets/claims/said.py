@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxnets.claims import ledger
 from jaxnets.claims.judge import Finding, Tried, Verdict
-from jaxnets.claims.study import Beyond, Contrast, Size, Study, Trial
+from jaxnets.claims.study import SIZES, Beyond, Claim, Contrast, Size, Study, Trial
 from jaxnets.claims.trained import CLAIMS
 from jaxnets.claims.verdicts import Judged
 
@@ -39,6 +40,34 @@ def finding(one: Finding) -> str:
   return f"{text}; {one.why}" if one.why else text
 
 
+def criterion(contrast: Contrast) -> str:
+  """ "B trains worse: training error, B against A, must exceed +5.00 points"."""
+  sign, rule = rule_of(contrast)
+  limit = contrast.measure.say(sign * contrast.exceeds + 0.0)
+  return f"{contrast.says}: {contrast.measure.name}, {_who(contrast)}, must {rule} {limit}"
+
+
+def sizes(claim: Claim) -> str:
+  """ "cpu, laptop, gpu; not decided at pod": the sizes of a claim."""
+  beyond = [size for size in SIZES if isinstance(claim.study(size), Beyond)]
+  decided = ", ".join(size for size in SIZES if size not in beyond)
+  return f"{decided}; not decided at {', '.join(beyond)}" if beyond else decided
+
+
+def design(study: Study | Trial | Beyond) -> dict[str, str]:
+  """What decides a claim at a size, by what it is: arms, seeds, and criteria by their number."""
+  if isinstance(study, Beyond):
+    return {"beyond": study.why}
+  arms = dict.fromkeys(arm for one in study.contrasts for arm in (one.first, one.second) if arm)
+  names = dict.fromkeys(arms, 1)
+  if isinstance(study, Study):
+    names |= {name: len(arm.tried) for name, arm in study.arms.items()}
+  said = (f"{name} (best of {n})" if n > 1 else name for name, n in names.items())
+  criteria = {str(i): criterion(one) for i, one in enumerate(study.contrasts, start=1)}
+  notes = {"but": "; ".join(own)} if (own := bounds(study)) else {}
+  return {"arms": "; ".join(said), "seeds": str(study.seeds), **criteria} | notes
+
+
 def _who(contrast: Contrast) -> str:
   """Whose number, or whose against whose: a difference, or a ratio."""
   if contrast.first and contrast.second:
@@ -50,9 +79,16 @@ def notes(study: Study | Trial | Beyond, verdict: Verdict) -> list[str]:
   """What has to be known beside the findings."""
   if isinstance(study, Beyond):
     return [f"not decided at this size: {study.why}"]
-  bound = isinstance(study, Study) and study.cannot_refute
-  bounds = [f"this size cannot refute the sentence: {bound}"] if bound else []
-  return [*([study.note] if study.note else []), *bounds, *tuned(study, verdict), *lost(verdict)]
+  own = [study.note] if study.note else []
+  return [*own, *bounds(study), *tuned(study, verdict), *lost(verdict)]
+
+
+def bounds(study: Study | Trial) -> list[str]:
+  """What a size cannot show whatever its runs say."""
+  if isinstance(study, Trial):
+    return []
+  why = {"refute": study.cannot_refute, "support": study.cannot_support}
+  return [f"this size cannot {verb} the sentence: {text}" for verb, text in why.items() if text]
 
 
 def tuned(study: Study | Trial, verdict: Verdict) -> list[str]:
@@ -86,7 +122,8 @@ def table(
 ) -> Iterator[dict[str, Any]]:
   """The numbers of every contrast, as `finding` tells them: `times` are ratios.
 
-  A claim that a size cannot decide has one row, that says why. `runs` are folders, as from workdir;
+  A claim that a size cannot decide has one row, that says why. `runs` are folders, as from workdir,
+  or for a trial the file of its numbers;
   `sizes` is what `alike` says of the claim at other sizes.
   """
   for name, verdict in judged.verdicts.items():
@@ -97,7 +134,7 @@ def table(
         "why": study.why, "sizes": sizes,
       }  # fmt: skip
     for one in verdict.findings:
-      folders = _folders(verdict, one, judged.runs[name], workdir)
+      folders = _folders(verdict, one, judged.runs[name], workdir) or [ledger.NAME]
       yield _row(name, verdict, one) | {"sizes": sizes, "runs": "; ".join(folders)}
 
 

@@ -42,8 +42,9 @@ class Study(NamedTuple):
   note: str = ""  # what this size cannot show
   # What is tried counts by its least mean in this; by mean validation accuracy when None.
   tuned_by: Measure | None = None
-  # Why runs of this size that stand against the sentence cannot refute it: they decide nothing.
+  # Why runs of this size that stand against the sentence, or for it, decide nothing.
   cannot_refute: str = ""
+  cannot_support: str = ""
 
 
 # By the name of a measure, by arm.

@@ -57,7 +57,7 @@ def read(workdir: Path, size: Size, seeds: Sequence[int] | None = None) -> Judge
         judged.verdicts[name] = weigh(study.contrasts, {}, _everywhere(study, gap))
         continue
       verdict = judge(study.contrasts, judged.runs[name], study.tuned_by)
-      if verdict.word == "refuted" and study.cannot_refute:
+      if {"refuted": study.cannot_refute, "supported": study.cannot_support}.get(verdict.word):
         verdict = verdict._replace(word="underpowered")
       judged.verdicts[name] = verdict
   return judged

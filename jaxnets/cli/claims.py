@@ -1,7 +1,7 @@
 """What is told about these nets, checked.
 
     python launch.py claims static                          # what arithmetic and tables decide
-    python launch.py claims list                            # what training decides
+    python launch.py claims list [ID ...] --size=cpu        # what training decides, and how
     python launch.py claims run [ID ...] --size=cpu --workdir=runs/claims
     python launch.py claims report runs/claims [DIR ...]    # the verdicts
 
@@ -66,8 +66,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> int:
       raise ConfigError(
         f"claims {kind} runs nothing\nLeave out {', '.join(f'--{n}' for n in vain)}"
       )
-  if kind in ("static", "list") and rest:
-    raise ConfigError(f'claims {kind} takes no "{rest[0]}"\nAll: python launch.py claims {kind}')
+  if kind == "static" and rest:
+    raise ConfigError(f'claims static takes no "{rest[0]}"\nAll: python launch.py claims static')
   return kinds[kind](values, rest)
 
 
@@ -96,22 +96,32 @@ def _static(values: flags.FlagValues, names: list[str]) -> int:
 
 
 def _list(values: flags.FlagValues, names: list[str]) -> int:
-  """Prints the claims that training decides."""
-  del names
+  """Prints the claims that training decides, and what decides them at a size."""
+  from jaxnets.claims import said
+  from jaxnets.claims.study import find
   from jaxnets.claims.trained import CLAIMS
 
+  chosen = [find(CLAIMS, name) for name in names] or list(CLAIMS.values())
   if values.format == "text":
     parts = (
       (f"{one.id}  {one.sentence}",
        {"source": one.source, "says": one.says}
        | ({"wrong": one.misconception} if one.misconception else {})
-       | {"tested": one.hypothesis, "expected": one.expected})
-      for one in CLAIMS.values()
+       | {"tested": one.hypothesis, "expected": one.expected, "sizes": said.sizes(one)}
+       | said.design(one.study(values.size)))
+      for one in chosen
     )  # fmt: skip
     print("\n".join(_text(parts)))
     return 0
   fields = ("id", "sentence", "source", "says", "misconception", "hypothesis", "expected")
-  table.show([{f: getattr(one, f) for f in fields} for one in CLAIMS.values()], values.format)
+  rows = []
+  for one in chosen:
+    design = said.design(one.study(values.size))
+    rows.append({field: getattr(one, field) for field in fields} | {
+      "sizes": said.sizes(one), "size": values.size, "arms": design.pop("arms", ""),
+      "seeds": design.pop("seeds", ""), "must": "; ".join(design.values()),
+    })  # fmt: skip
+  table.show(rows, values.format)
   return 0
 
 
@@ -168,6 +178,7 @@ def _run(values: flags.FlagValues, names: list[str]) -> int:
   spec = f"claims run {' '.join(names)} --size={values.size}".replace("  ", " ")
   ended = sweep.run_cells(
     values, spec, "What is told of these nets?", base, planned.cells, then="claims report",
+    may_diverge=ledger.tried(planned.declared),
   )  # fmt: skip
   return ended or code
 
@@ -226,6 +237,7 @@ def _report(values: flags.FlagValues, names: list[str]) -> int:
   count = Counter(verdict.word for verdict in judged.verdicts.values())
   words = ", ".join(f"{n} {word}" for word, n in count.most_common())
   print(f"{counted(len(judged.verdicts), 'claim')}: {words}")
+  print(f"runs: {workdirs[0]}; --format=csv names those of each line")
   for words in _going_on(values, workdirs[0], judged):
     print(f"go on: python launch.py {shlex.join(words)}")
   return _gallery(values, workdirs[0], judged, alike) if values.page else 0

@@ -33,7 +33,8 @@ def show(values: flags.FlagValues, spec: str, base: Any, cells: list[Any]) -> in
   table.show([_row(one, probes) for one in prices], values.format)
   if values.format != "text":
     return 0
-  seeds = len({cell.config.seed for cell in cells})
+  counts = preflight.seeds_of_each(cells)
+  seeds, each = min(counts), "" if len(set(counts)) == 1 else ", the fewest of a group,"
   jobs = len(share.environments)
   print(f"{len(cells)} cells, {len({p.group for p in prices})} compiled programs, {jobs} at a time")
   unfit = [one for one in prices if not one.fits]
@@ -44,7 +45,7 @@ def show(values: flags.FlagValues, spec: str, base: Any, cells: list[Any]) -> in
     )
   effect = preflight.smallest_effect(seeds)
   print(
-    f"{seeds} seeds can find a difference of {effect:.2f} standard deviations (of the paired "
+    f"{seeds} seeds{each} can find a difference of {effect:.2f} standard deviations (of the paired "
     "differences; power 0.8, level 0.05)"
     if effect
     else "one seed allows no interval and no verdict: --seeds=0:5"

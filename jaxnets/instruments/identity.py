@@ -28,7 +28,8 @@ def deepen(
 
   Layers are added at the end of each stage. A residual unit is added with zeros as its last scale,
   or its last kernel where no norm follows, and its own start otherwise: it gives what it gets to
-  the bit, in training too. Any other layer is added as the identity on what a ReLU gives: a kernel
+  the bit, in training too. Shortcuts that all project (option C) pass it up to rounding, as kernels
+  of ones with batch norm. Any other layer is added as the identity on what a ReLU gives: a kernel
   of ones at the centre, and batch norm whose moments are those of `images` there and whose scale
   and bias undo them. With batch norm that is the identity up to rounding; in training, as far as a
   batch has the moments of `images`. In an Inception module each branch passes as many channels as
@@ -49,20 +50,25 @@ def deepen(
   old, old_stats = blocks(params), blocks(stats)
   sources = sources_of(old, fresh)
   check_deeper(net, deeper, old, sources)
-  residual = deeper.fields.get("shortcut", "none") != "none"
-  moments = {} if residual else moments_by_layer(net, params, stats, images)
+  shortcut = deeper.fields.get("shortcut", "none")
+  residual, projecting = shortcut != "none", shortcut == "C"
+  moments = {}
+  if projecting or not residual:
+    moments = moments_by_layer(net, params, stats, images)
 
   new, new_stats = {}, {}
   for path, source in sources.items():
     if source is not None:
       new[path], new_stats[path] = old[source], old_stats.get(source, {})
       check_shapes(deeper, path, new[path], fresh[path])
-    elif residual:
+      continue
+    start = (fresh[path], fresh_stats.get(path, {}))
+    if residual:
       check_residual(deeper)
-      new[path], new_stats[path] = add_unit(deeper, fresh[path]), fresh_stats.get(path, {})
+      given = moments[feeding(path, moments)] if projecting else None
+      new[path], new_stats[path] = add_unit(deeper, path, *start, given)
     else:
       check_plain(deeper)
-      start = (fresh[path], fresh_stats.get(path, {}))
       new[path], new_stats[path] = add_block(deeper, path, *start, moments)
   return tree_of(new), tree_of({path: one for path, one in new_stats.items() if one})
 
@@ -166,9 +172,10 @@ def check_shapes(deeper: Net, path: str, got: Tree, wanted: Tree) -> None:
 def check_residual(deeper: Net) -> None:
   """Refuses a residual net in which a unit that adds zero would change something."""
   fields = deeper.fields
-  if fields["shortcut"] == "C":
+  if fields["shortcut"] == "C" and (fields["preactivation"] or fields["norm"] == "group"):
     raise ConfigError(
-      "net.shortcut (=C) projects in every unit, also in new ones\nUse net.shortcut=A or B"
+      "net.shortcut (=C) projects what was rectified or normalises each image, also in new units\n"
+      "Use net.shortcut=A or B, or net.norm=batch without net.preactivation"
     )
   if not fields["preactivation"] and fields["activation"] not in KEEPING:
     raise ConfigError(_changes(fields["activation"]))

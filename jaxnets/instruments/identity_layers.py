@@ -20,13 +20,24 @@ class Moments(NamedTuple):
   variance: jax.Array
 
 
-def add_unit(deeper: Net, unit: Tree) -> Tree:
-  """A residual unit that adds zero: its last scale is zero, or what has no norm behind it."""
+def add_unit(
+  deeper: Net, path: str, unit: Tree, stats: Tree, moments: Moments | None
+) -> tuple[Tree, Tree]:
+  """A residual unit that adds zero: its last scale is zero, or what has no norm behind it.
+
+  A shortcut that projects, option C, passes what it gets, of these moments; others need none.
+  """
   last = max(name for name in unit if name.startswith("conv"))
   norm = last.replace("conv", "norm")
   if deeper.fields["preactivation"] or norm not in unit:
-    return unit | {last: jax.tree.map(jnp.zeros_like, unit[last])}
-  return unit | {norm: unit[norm] | {"scale": jnp.zeros_like(unit[norm]["scale"])}}
+    params = unit | {last: jax.tree.map(jnp.zeros_like, unit[last])}
+  else:
+    params = unit | {norm: unit[norm] | {"scale": jnp.zeros_like(unit[norm]["scale"])}}
+  for name in ("projection", "projection_norm"):
+    if moments is not None and name in unit:
+      params[name], its = add_layers(deeper, f"{path}/{name}", unit[name], moments)
+      stats = stats | ({name: its} if its else {})
+  return params, stats
 
 
 def add_layers(deeper: Net, path: str, block: Tree, moments: Moments) -> tuple[Tree, Tree]:

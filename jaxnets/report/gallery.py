@@ -34,7 +34,7 @@ class Screen(NamedTuple):
   strips: Sequence[Strip]
   forests: Sequence[Forest]
   command: str  # that runs it
-  folders: Sequence[str]  # of its runs, as links from the page
+  folders: Sequence[str]  # of its runs, or a file of numbers, as links from the page
 
 
 class Asides(NamedTuple):

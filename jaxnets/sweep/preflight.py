@@ -4,6 +4,7 @@ import contextlib
 import logging
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxnets import memory
-from jaxnets.config import Config
+from jaxnets.config import Config, changed, digest
 from jaxnets.sweep import plan, statistics
 from jaxnets.sweep.cells import Cell
 from jaxnets.sweep.dispatch import choose
@@ -117,6 +118,12 @@ def total_seconds(cells: Sequence[Cell], probes: Mapping[str, Probe], jobs: int)
     free[worker] += seconds_of(cell.config, probe)
     ran[worker] = cell.program
   return max(free)
+
+
+def seeds_of_each(cells: Sequence[Cell]) -> list[int]:
+  """How many seeds each group of cells has that differ in nothing else."""
+  groups = Counter(digest(changed(cell.config, {"seed": 0})) for cell in cells)
+  return list(groups.values())
 
 
 def smallest_effect(seeds: int) -> float | None:

@@ -67,7 +67,7 @@ def test_a_measure_that_no_contrast_names_is_shown_too(tmp_path):
 
 def test_a_claim_on_prepared_images_is_reproduced_with_their_folder():
   claim, verdict = CLAIMS["C15"], judge.weigh([], {"test error": {"plain-20": {3: 1.0, 5: 2.0}}})
-  embedded, prepared = (gallery.screen(claim, "cpu", verdict, [], prepared=p) for p in (0, 1))
+  embedded, prepared = (gallery.screen(claim, size, verdict, []) for size in ("cpu", "laptop"))
   assert "--size=cpu --seeds=3,5 --workdir=DIR" in embedded.command
   assert "--seeds=3,5 --data_dir=DATA" in prepared.command
 

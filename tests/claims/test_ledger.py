@@ -212,8 +212,20 @@ def test_the_recipe_of_a_study_follows_what_is_run_and_not_what_is_concluded():
   assert len({recipe_of(one) for one in (study, *changed)}) == 4
 
 
-def test_where_a_size_cannot_refute_what_stands_against_the_sentence_decides_nothing(
-  tmp_path, monkeypatch
+def test_runs_that_are_one_of_several_to_choose_from_are_known():
+  def choice(*cells):
+    return ledger.Choice("", dict(enumerate(cells)))
+
+  declared = {
+    "C3": ledger.Declared("", {"relu": [choice("a", "b"), choice("c", "d")]}),
+    "C5": ledger.Declared("", {"without": [choice("c")], "with": [choice("e")]}),
+  }
+  assert ledger.tried(declared) == {"a", "b", "d"}  # C5 needs c by itself
+
+
+@pytest.mark.parametrize(("verb", "word"), [("refute", "refuted"), ("support", "supported")])
+def test_where_a_size_cannot_decide_one_way_what_runs_say_that_way_decides_nothing(
+  tmp_path, monkeypatch, verb, word
 ):
   claim, study = CLAIMS["C15"], CLAIMS["C15"].study("cpu")
   assert isinstance(study, Study)
@@ -222,7 +234,8 @@ def test_where_a_size_cannot_refute_what_stands_against_the_sentence_decides_not
   names = {arm: {seed: f"{arm}-{seed}" for seed in range(3)} for arm in study.arms}
   for arm, own in names.items():
     for seed, name in own.items():
-      error = (0.3 if arm == shallow else 0.1) + seed / (100 if arm == shallow else 90)
+      better = (arm == deep) == (verb == "refute")
+      error = (0.1 if better else 0.3) + seed / (90 if better else 100)
       done = {"state": "done", "metrics": {"test_top1": 1 - error}, "step": 1}
       (tmp_path / name).mkdir()
       write_json(tmp_path / name / "summary.json", done)
@@ -231,15 +244,15 @@ def test_where_a_size_cannot_refute_what_stands_against_the_sentence_decides_not
   arms = {arm: [ledger.Choice("", own)] for arm, own in names.items()}
   words = []
   for reason in ("", "digits are easy"):
-    tried = bound._replace(cannot_refute=reason)
+    tried = bound._replace(**{f"cannot_{verb}": reason})
     monkeypatch.setitem(CLAIMS, "C15", claim._replace(study=lambda size, tried=tried: tried))
     ledger.write(tmp_path, "cpu", {"C15": ledger.Declared(recipe_of(tried), arms)})
     verdict = verdicts.read(tmp_path, "cpu").verdicts["C15"]
-    assert [one.verdict for one in verdict.findings] == ["refuted"]
+    assert [one.verdict for one in verdict.findings] == [word]
     words.append((verdict.word, said.notes(tried, verdict)[1:]))
   assert words == [
-    ("refuted", []),
-    ("underpowered", ["this size cannot refute the sentence: digits are easy"]),
+    (word, []),
+    ("underpowered", [f"this size cannot {verb} the sentence: digits are easy"]),
   ]
 
 

@@ -9,6 +9,7 @@ import time
 import pytest
 from absl import flags
 
+from jaxnets import config as configuration
 from jaxnets import runs
 from jaxnets.claims import ledger, verdicts
 from jaxnets.claims.study import Trial
@@ -181,3 +182,22 @@ def test_seeds_that_are_asked_for_and_were_not_run_leave_a_claim_unfinished(tmp_
   found = verdicts.read(tmp_path, "cpu", range(5)).verdicts
   why = {name: {one.why for one in verdict.findings} for name, verdict in found.items()}
   assert why == {"C4": {"5 of 5 seeds are not measured"}, "C16": {"3 of 5 seeds were not run"}}
+
+
+@pytest.mark.parametrize(("name", "code"), [("C3", 0), ("C5", 5)])
+def test_a_choice_that_diverged_is_no_failure_and_a_run_without_others_is(
+  name, code, tmp_path, capfd
+):
+  planned = ledger.plan([CLAIMS[name]], "cpu", [0], lambda base: equal.make_solve(base, None))
+  for cell, state in zip(planned.cells, ("diverged", *["done"] * 9), strict=False):
+    own = tmp_path / cell.folder
+    own.mkdir()
+    runs.write_json(own / "config.json", configuration.to_json(cell.config))
+    runs.write_json(own / "run.json", {"schema": 1, "state": state, "error": "loss is nan"})
+    if state == "done":
+      runs.write_json(own / "summary.json", {"state": "done", "metrics": {"test_top1": 0.9}})
+  words = ["claims", "run", name, "--seeds=0", f"--workdir={tmp_path}"]
+  assert main(["launch.py", *words]) == code
+  said = capfd.readouterr()
+  assert f"{len(planned.cells) - 1} done, 1 failed, 0 left" in said.out
+  assert ("1 cell diverged with what is one of several" in said.err) == (code == 0)

@@ -50,6 +50,11 @@ def deepened(name, fields, deeper_name, more, side=8):
   return (net, params, stats), (deeper, *new), images
 
 
+def assert_within_a_millionth(after, before):
+  """Of the largest logit."""
+  assert np.abs(after - before).max() < 1e-6 * np.abs(before).max()
+
+
 @pytest.mark.parametrize(
   "fields", [{}, {"norm": "none"}, {"norm": "group", "shortcut": "B"}, {"preactivation": True}]
 )
@@ -60,7 +65,7 @@ def test_a_deeper_residual_net_has_the_same_logits_to_the_bit(fields):
     # Operation by operation: compiled as a whole, what two nets have in common is fused otherwise.
     before, after = (logits(*one, images, train, whole=False) for one in (net, deeper))
     np.testing.assert_array_equal(after, before)
-    np.testing.assert_allclose(logits(*deeper, images, train), before, atol=1e-6, rtol=2e-6)
+    assert_within_a_millionth(logits(*deeper, images, train), before)
 
 
 @pytest.mark.parametrize(
@@ -75,22 +80,27 @@ def test_a_deeper_residual_net_has_the_same_logits_to_the_bit(fields):
     ("googlenet", HEADS, "googlenet", {"units": (1, 3, 1)}, 8),
     ("googlenet_bn", WIDE, "googlenet_bn", {"units": (4, 1, 1)}, 8),
     ("mlp", {"depth": 3, "hidden": 8, "norm": "batch"}, "mlp", {"depth": 6}, 4),
+    ("cifar_resnet20_c", SMALL, "cifar_resnet20_c", {"units": (2, 3, 1)}, 8),
+    ("cifar_resnet20_c", SMALL | {"norm": "none"}, "cifar_resnet20_c", {"units": (2, 1, 2)}, 8),
   ],
 )
-def test_a_deeper_net_without_shortcuts_has_the_same_logits_within_a_millionth(
-  name, fields, other, more, side
-):
+def test_a_deeper_net_has_the_same_logits_within_a_millionth(name, fields, other, more, side):
   net, deeper, images = deepened(name, fields, other, more, side)
   before = logits(*net, images)
   assert np.ptp(before) > 1e-3  # or anything would do
-  np.testing.assert_allclose(logits(*deeper, images), before, atol=1e-6, rtol=2e-6)
+  assert_within_a_millionth(logits(*deeper, images), before)
 
 
-def test_in_training_a_new_layer_is_the_identity_on_a_batch_with_the_moments_it_was_made_for():
-  net, deeper, images = deepened("cifar_plain20", SMALL, "cifar_plain20", {"units": (2, 1, 1)})
+@pytest.mark.parametrize(
+  ("name", "norm"), [("cifar_plain20", "norm1"), ("cifar_resnet20_c", "projection_norm")]
+)
+def test_in_training_a_new_layer_is_the_identity_on_a_batch_with_the_moments_it_was_made_for(
+  name, norm
+):
+  net, deeper, images = deepened(name, SMALL, name, {"units": (2, 1, 1)})
   x = deeper[0].look(*deeper[1:], images)[1]["stage1/unit1/conv2"].output
   mean, std = x.mean((0, 1, 2)), x.std((0, 1, 2))
-  own = deeper[1]["stage1"]["unit2"]["norm1"]
+  own = deeper[1]["stage1"]["unit2"][norm]
   np.testing.assert_allclose(own["bias"], mean, rtol=1e-4, atol=1e-6)
   np.testing.assert_allclose(own["scale"], np.sqrt(std**2 + 1e-5), rtol=1e-4)
   assert net[0].fields["units"] == (1, 1, 1)
@@ -149,7 +159,8 @@ def test_published_depths_continue_each_other(shallow, deep):
     ("googlenet", {"stem": "small", "width": 0.125, "units": (2, 1, 1)}, "googlenet",
      {"units": (3, 1, 1)}, "net.branches has pool"),
     ("mlp", {"depth": 3, "hidden": 4}, "cifar_plain20", {}, "Use two nets of one of the families"),
-    ("cifar_resnet20_c", SMALL, "cifar_resnet20_c", {"units": (2, 1, 1)}, "shortcut .=C"),
+    ("cifar_resnet20_c", SMALL | {"norm": "group"}, "cifar_resnet20_c", {"units": (2, 1, 1)},
+     "shortcut .=C"),
     ("cifar_plain20", SMALL | {"preactivation": True}, "cifar_plain20", {"units": (2, 1, 1)},
      "net.preactivation rectifies"),
     ("cifar_plain20", SMALL | {"unit": "bottleneck", "bottleneck": 2.0}, "cifar_plain20",
@@ -163,3 +174,9 @@ def test_what_cannot_be_the_identity_is_refused_by_name(name, fields, other, mor
   with pytest.raises(ConfigError, match=message) as error:
     deepen(net, deeper, params, stats, images, KEY)
   assert str(error.value).count("\n") <= 1
+
+
+def test_inception_v3_which_pools_in_every_module_is_refused():
+  net = nets.build("inception_v3", classes=3)
+  with pytest.raises(ConfigError, match="Use two nets of one of the families resnet, vgg"):
+    deepen(net, net, {}, {}, jnp.zeros((1, 299, 299, 3)), KEY)

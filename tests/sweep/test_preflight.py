@@ -81,6 +81,12 @@ def test_a_probe_times_real_steps_and_writes_nothing(tmp_path):
   assert list(tmp_path.iterdir()) == []
 
 
+def test_seeds_are_counted_within_groups():
+  rates = ((0.1, 2), (0.2, 5))
+  found = resolve([{"seed": seed, "optim.lr": rate} for rate, n in rates for seed in range(n)])
+  assert preflight.seeds_of_each(found) == [2, 5]
+
+
 def test_one_seed_can_find_nothing():
   assert preflight.smallest_effect(1) is None
   assert preflight.smallest_effect(10) == pytest.approx(1.0, abs=0.01)
